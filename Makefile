@@ -1,0 +1,53 @@
+# make course: set up and run the course headlessly.  make test: set up and pass all tests.
+# make lab: open the course in JupyterLab.  make bench: time the runs against each other.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.PHONY: course test lab bench lock
+
+ifeq ($(OS),Windows_NT)
+  BIN := .venv/Scripts
+else
+  BIN := .venv/bin
+endif
+
+# Kernels start in other folders, so a path given relative to this one must become absolute.
+ifdef COURSE_DATA
+  export COURSE_DATA := $(abspath $(COURSE_DATA))
+endif
+
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+
+course: .venv/ready
+	$(BIN)/course run --jobs 2
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/course check
+	COURSE_CLAIMS=raise $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
+		--nbval-sanitize-with=tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
+	$(BIN)/python -m pytest tests
+
+lab: .venv/ready
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+bench: .venv/ready
+	$(BIN)/python tests/bench.py
+
+# Needs uv. Writes no address of an index, so that the lock serves behind any mirror.
+lock:
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.txt
+
+# The stamp is written last: an interrupted set-up is taken up again, a finished one needs no network.
+.venv/ready: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "The course needs Python 3.11, 3.12 or 3.13; none was found. Name one: make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	# matplotlib lists the fonts once; done here, no learner has to wait for it.
+	$(BIN)/python -c "import helpers.plotting"
+	touch $@

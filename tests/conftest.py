@@ -1,0 +1,21 @@
+"""What is not checked is said loudly, and where everything is provided (CI) it counts as a failure."""
+
+import os
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section("NOT CHECKED", red=True)
+        for report in skipped:
+            terminalreporter.line(f"{report.nodeid}: {report.longrepr[2]}", red=True)
+
+
+def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = [report.longrepr[2] for report in reporter.stats.get("skipped", [])] if reporter else []
+    # A machine without the real data and without a network is supported; CI lacks nothing else.
+    if os.environ.get("CI") and any("COURSE_DATA" not in reason for reason in skipped):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
