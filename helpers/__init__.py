@@ -1,0 +1,36 @@
+"""What a notebook imports: `from helpers import load_dataset, claim, ...`."""
+
+import os
+from importlib import import_module
+
+# TensorFlow reads these once, at its first import; unset, every notebook that
+# imports keras opens with lines of start-up noise.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+# Looked up on first use, so that `import helpers` stays instant although pandas,
+# scikit-learn and matplotlib stand behind it.
+_HOME = {
+    "language_switch": "language",
+    "show_text": "language",
+    "load_dataset": "data",
+    "random_split": "data",
+    "group_split": "data",
+    "standardize": "data",
+    "claim": "claims",
+    "plot_learning_curves": "plotting",
+    "plot_results": "plotting",
+    "show_figure": "plotting",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'helpers' has no attribute {name!r}; it offers {', '.join(__all__)}")
+    return getattr(import_module(f"helpers.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return __all__
