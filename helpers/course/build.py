@@ -1,0 +1,74 @@
+"""Build notebooks from their sources: execute what is executed, keep only what belongs in git."""
+
+import os
+
+import nbformat
+
+from helpers.course import BUILD
+from helpers.course.run import PASSED, Job, code_cells, run_notebook
+from helpers.course.sources import source_files, targets
+from helpers.data import default_source
+
+# Run again in every fresh clone anyway: an untrusted notebook shows its output without style or buttons.
+SWITCH_TAG = "language-switch"
+_KEPT_METADATA = ("tags", "nbgrader")
+
+
+class BuildError(Exception):
+    """A notebook that must not be kept: it failed, is noisy, or did not run on the real data."""
+
+
+def build(notebooks, names=(), timeout=600):
+    """Build the sources whose name begins with one of `names` (all for none); yield (path, Result or None).
+
+    A notebook is written only when it ran without a failure, so a failed build leaves the old one.
+    Raises BuildError, and ValueError for a name that matches no source.
+    """
+    for source in source_files(notebooks, names):
+        for target in targets(source):
+            yield target.path, _build_target(target, timeout)
+
+
+def _build_target(target, timeout):
+    result, notebook = None, target.notebook
+    if target.executed:
+        result, notebook = _executed(target, timeout)
+    target.path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.path.with_suffix(".ipynb.new")
+    nbformat.write(notebook, fresh)
+    os.replace(fresh, target.path)
+    return result
+
+
+def _executed(target, timeout):
+    folder = BUILD / "build" / target.path.parent.name
+    folder.mkdir(parents=True, exist_ok=True)
+    blank, output = folder / f"{target.path.stem}.source.ipynb", folder / target.path.name
+    nbformat.write(target.notebook, blank)
+    result = run_notebook(Job(target.path.stem, blank, output, timeout=timeout))
+    if result.status != PASSED:
+        where = f"code cell {result.failure['cell']}"
+        raise BuildError(f"{target.path.name}, {where}: {result.status}: {result.failure['message']}; see {output}")
+    simulated = sorted(name for name, source in result.data.items() if source == "simulated" != default_source(name))
+    if simulated:
+        raise BuildError(f"{target.path.name} ran on simulated data ({', '.join(simulated)}): set COURSE_DATA")
+    notebook = nbformat.read(output, as_version=4)
+    _refuse_noise(target.path.name, notebook)
+    return result, _kept(notebook, target.notebook)
+
+
+def _refuse_noise(name, notebook):
+    for number, cell in enumerate(code_cells(notebook), start=1):
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                raise BuildError(f"{name}, code cell {number} wrote to stderr: {output.text[:200]!r}")
+
+
+def _kept(notebook, source):
+    """The executed notebook without what changes from run to run and means nothing to a reader."""
+    notebook.metadata = source.metadata
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in _KEPT_METADATA and v})
+        if SWITCH_TAG in cell.metadata.get("tags", []):
+            cell.outputs = []
+    return notebook

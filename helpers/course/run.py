@@ -1,0 +1,183 @@
+"""Run notebooks headlessly and say of each what happened: time, cells, claims, the first failure."""
+
+import contextlib
+import os
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from helpers import claims as claim_records
+from helpers import data as data_records
+
+PASSED, FAILED, TIMED_OUT, DIED, BROKEN = "passed", "failed", "timed out", "kernel died", "claim broken"
+_PAPERMILL_TAGS = {"injected-parameters", "papermill-error-cell-tag"}
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to run. `timeout` is the limit for each cell, in seconds."""
+
+    name: str
+    source: Path
+    output: Path
+    parameters: dict = field(default_factory=dict)
+    timeout: float = 600
+    progress: dict | bool = False
+
+
+@dataclass
+class Result:
+    """What became of a job; plain values only, so that it can be written as JSON or sent to another process."""
+
+    name: str
+    status: str
+    seconds: float
+    cells: int
+    cells_run: int
+    output: str
+    claims: list = field(default_factory=list)
+    data: dict = field(default_factory=dict)
+    failure: dict | None = None
+
+    def as_dict(self):
+        return asdict(self)
+
+
+def find_notebooks(notebooks, names=()):
+    """{name: path} of the built notebooks whose name begins with one of `names` (all for none).
+
+    A lesson is named `06_red_wine`, its companions `exercises/06_red_wine` and `solutions/06_red_wine`.
+    Raises ValueError for a name that matches nothing, and when nothing is built.
+    """
+    folders = ("", "exercises", "solutions")
+    found = {
+        path.relative_to(notebooks).with_suffix("").as_posix(): path
+        for folder in folders
+        for path in sorted((notebooks / folder).glob("*.ipynb"))
+    }
+    if not found:
+        raise ValueError(f"there is no notebook in {notebooks}: build them first")
+    for name in names:
+        if not any(_matches(known, name) for known in found):
+            raise ValueError(f"no notebook begins with {name!r}; there are {', '.join(found)}")
+    return {known: path for known, path in found.items() if not names or any(_matches(known, n) for n in names)}
+
+
+def check_parameters(path, parameters):
+    """Raise ValueError for a parameter that the notebook does not declare; papermill itself only warns."""
+    known = set(papermill.inspect_notebook(str(path)))
+    unknown = sorted(set(parameters) - known)
+    if unknown:
+        raise ValueError(f"{path.stem} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+
+
+def run_all(jobs, workers):
+    """Run the jobs in `workers` threads and yield each Result as it comes.
+
+    Threads are enough: every notebook has a process of its own, its kernel.
+    """
+    workers = max(1, min(workers, len(jobs)))
+    with _shared_cores(workers), ThreadPoolExecutor(workers) as executor:
+        for future in as_completed([executor.submit(run_notebook, job) for job in jobs]):
+            yield future.result()
+
+
+def run_notebook(job):
+    """Run one notebook and return its Result; whatever happens in it, the notebook so far is at `job.output`."""
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    started, status, failure = time.monotonic(), PASSED, None
+    try:
+        papermill.execute_notebook(
+            job.source,
+            job.output,
+            parameters=job.parameters,
+            progress_bar=job.progress,
+            execution_timeout=job.timeout,
+            start_timeout=120,
+            autosave_cell_every=0,
+        )
+    except PapermillExecutionError as error:
+        status, failure = FAILED, _failure(error.ename, error.evalue, error.traceback)
+    # A notebook that ran out of time or lost its kernel is saved as "completed": the exception tells the truth.
+    except CellTimeoutError:
+        status, failure = TIMED_OUT, _failure("TimeoutError", f"the cell ran for more than {job.timeout:g} seconds")
+    except (DeadKernelError, NoSuchKernel) as error:
+        status, failure = DIED, _failure(type(error).__name__, str(error))
+    seconds = time.monotonic() - started
+    code = code_cells(nbformat.read(job.output, as_version=4))
+    executed = sum(cell.execution_count is not None for cell in code)
+    claims = records(code, claim_records.MIME_TYPE)
+    data = {record["name"]: record["source"] for record in records(code, data_records.MIME_TYPE)}
+    if failure:
+        failure |= _where(code)
+    elif broken := [claim for claim in claims if claim["status"] == "broken"]:
+        status, number = BROKEN, broken[0]["cell"]
+        failure = _failure("BrokenClaim", broken[0]["en"]) | {"cell": number, "source": code[number - 1].source}
+    elif executed < len(code):
+        # papermill takes sys.exit() in a cell for a good end; the cells after it never ran.
+        status, failure = FAILED, _failure("SystemExit", "the notebook ended before its last cell") | _where(code)
+    return Result(job.name, status, seconds, len(code), executed, str(job.output), claims, data, failure)
+
+
+def code_cells(notebook):
+    """The notebook's own code cells: none that is empty, none that papermill put in."""
+    return [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and cell.source.strip()
+        and not _PAPERMILL_TAGS.intersection(cell.metadata.get("tags", []))
+    ]
+
+
+def records(code, mime_type):
+    """What the helpers left for programs in the cells' outputs, each record with its cell's number from 1."""
+    return [
+        {"cell": number, **output.data[mime_type]}
+        for number, cell in enumerate(code, start=1)
+        for output in cell.outputs
+        if mime_type in output.get("data", {})
+    ]
+
+
+def _matches(known, name):
+    return known.startswith(name) or known.rpartition("/")[2].startswith(name)
+
+
+@contextlib.contextmanager
+def _shared_cores(workers):
+    """Give each kernel its share of the cores; it inherits the limits from this process' environment."""
+    share = str(max(1, (os.cpu_count() or 1) // workers))
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), share)
+    before = {name: os.environ.get(name) for name in limits}
+    os.environ.update(limits)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _failure(error, message, traceback=()):
+    text = _COLOUR_CODES.sub("", "\n".join(traceback))
+    return {"error": error, "message": _COLOUR_CODES.sub("", str(message)), "traceback": text}
+
+
+def _where(code):
+    """The number (from 1) and text of the cell that failed, or that was running when the kernel stopped answering."""
+    states = [cell.metadata.get("papermill", {}) for cell in code]
+    reached = [number for number, state in enumerate(states, start=1) if state.get("start_time")]
+    number = reached[-1] if reached else 1
+    return {"cell": number, "source": code[number - 1].source}

@@ -1,0 +1,92 @@
+"""From one source file to the notebooks it stands for, not yet executed."""
+
+import copy
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbgrader.preprocessors import ClearSolutions
+from traitlets.config import Config
+
+SOLUTION = "### BEGIN SOLUTION"
+# `06_red_wine.md` is a lesson, `06_red_wine.exercise.md` an exercise with its solution inside.
+_NAME = re.compile(r"(?P<topic>\d\d_[a-z0-9_]+)(?P<exercise>\.exercise)?\.md")
+_STUB = "# Your code here · 在这里写代码\nraise NotImplementedError"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One notebook to build: where it goes, what it holds, whether its outputs are kept."""
+
+    path: Path
+    notebook: nbformat.NotebookNode
+    executed: bool
+
+
+def source_files(notebooks, names=()):
+    """The source files below `notebooks`/source whose name begins with one of `names` (all for none).
+
+    Raises ValueError for a file that is no lesson or exercise, and for a name that matches nothing.
+    """
+    files = sorted((notebooks / "source").glob("*.md"))
+    for file in files:
+        if not _NAME.fullmatch(file.name):
+            raise ValueError(f"{file.name} is not a source: a source is called NN_topic.md or NN_topic.exercise.md")
+    for name in names:
+        if not any(file.name.startswith(name) for file in files):
+            raise ValueError(f"no source begins with {name!r}; there are {', '.join(f.name for f in files) or 'none'}")
+    return [file for file in files if not names or file.name.startswith(tuple(names))]
+
+
+def targets(source):
+    """The notebooks that a source file stands for: one lesson, or an exercise and its solution."""
+    name = _NAME.fullmatch(source.name)
+    notebooks, file = source.parent.parent, f"{name['topic']}.ipynb"
+    notebook = read_source(source)
+    if not name["exercise"]:
+        return [Target(notebooks / file, notebook, executed=True)]
+    return [
+        Target(notebooks / "exercises" / file, without_solutions(notebook), executed=False),
+        Target(notebooks / "solutions" / file, notebook, executed=True),
+    ]
+
+
+def read_source(source):
+    """The notebook written in a Jupytext Markdown file, with metadata and ids that depend on its content alone."""
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    seen = set()
+    for cell in notebook.cells:
+        cell.id = _content_id(cell.source, seen)
+        if cell.cell_type == "code" and SOLUTION in cell.source:
+            # nbgrader's own marks, so that it can hand out, collect and clear these notebooks.
+            cell.metadata["nbgrader"] = {
+                "schema_version": 3, "grade_id": cell.id, "solution": True,
+                "grade": False, "locked": False, "task": False,
+            }  # fmt: skip
+    return notebook
+
+
+def without_solutions(notebook):
+    """A copy with what stands between BEGIN SOLUTION and END SOLUTION replaced by a stub, by nbgrader."""
+    config = Config()
+    config.ClearSolutions.code_stub = {"python": _STUB}
+    cleared, _ = ClearSolutions(config=config).preprocess(copy.deepcopy(notebook), {})
+    return cleared
+
+
+def _content_id(text, seen):
+    """An id that stays as long as the cell's text: rebuilding an unchanged cell changes nothing in git."""
+    for attempt in range(len(seen) + 1):
+        found = hashlib.sha256(f"{attempt}:{text}".encode()).hexdigest()[:12]
+        if found not in seen:
+            seen.add(found)
+            return found
