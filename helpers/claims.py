@@ -1,6 +1,7 @@
 """Statements about a result that the run itself checks."""
 
 import html
+import math
 import numbers
 import os
 
@@ -25,11 +26,11 @@ _WHEN_BROKEN = Bilingual(
     "请重启内核，换一个 `seed` 重新运行全部单元格；如果仍不成立，说明确实有什么变了。",
 )
 
-_WHEN_NOT_CHECKED = Bilingual(
-    en="It takes the real data and a full run (`fast = False`) to check this.",
-    zh="要检验这一点，需要真实数据和完整运行（`fast = False`）。",
+_WHEN_SHORT = Bilingual(
+    en="It takes a full run (`fast = False`) to check this.",
+    zh="要检验这一点，需要完整运行（`fast = False`）。",
 )
-_EXPLAINED = {"broken": _WHEN_BROKEN, "not checked": _WHEN_NOT_CHECKED}
+_WHEN_SIMULATED = Bilingual(en="It takes the real data to check this.", zh="要检验这一点，需要真实数据。")
 
 
 class BrokenClaim(AssertionError):
@@ -54,16 +55,24 @@ def claim(holds, *, en, zh, value=None, only_on=None):
         raise ValueError(f'only_on must be None or "real", got {only_on!r}')
     sentence = Bilingual(en, zh)
     values = _named_numbers(value)
-    if holds is None or (only_on == "real" and "simulated" in sources_in_use().values()):
-        status = "not checked"
+    if holds is None:
+        status, explanation = "not checked", _WHEN_SHORT
+    elif only_on == "real" and "simulated" in sources_in_use().values():
+        status, explanation = "not checked", _WHEN_SIMULATED
+    elif holds:
+        status, explanation = "held", None
     else:
-        status = "held" if holds else "broken"
-    record = {"status": status, "en": en, "zh": zh, "value": values}
+        status, explanation = "broken", _WHEN_BROKEN
+    # What a run is too short to tell it does not suggest by a number either.
+    measured = "" if status == "not checked" else _shown(values)
+    # JSON has no infinity and no NaN, and a diverged training has both.
+    json_values = {name: number if math.isfinite(number) else str(number) for name, number in values.items()}
+    record = {"status": status, "en": en, "zh": zh, "value": json_values}
     show(
         {
             MIME_TYPE: record,
-            "text/html": _card(status, sentence, values),
-            "text/plain": _plain(status, sentence, values),
+            "text/html": _card(status, sentence, measured, explanation),
+            "text/plain": _plain(status, sentence, measured, explanation),
         }
     )
     if status == "broken" and os.environ.get("COURSE_CLAIMS") == "raise":
@@ -76,7 +85,7 @@ def _named_numbers(value):
         return {}
     named = value if isinstance(value, dict) else {"": value}
     for name, number in named.items():
-        if not isinstance(number, (numbers.Real, np.number)):
+        if not isinstance(number, numbers.Real):
             raise TypeError(f"value must be a number or a dict of numbers, got {number!r} for {name!r}")
     return {str(name): float(number) for name, number in named.items()}
 
@@ -85,18 +94,17 @@ def _shown(values):
     return ", ".join(f"{name} {number:.4g}".strip() for name, number in values.items())
 
 
-def _card(status, sentence, values):
+def _card(status, sentence, measured, explanation):
     mark, colour, en, zh = _WORDS[status]
-    measured = f" <code>{html.escape(_shown(values))}</code>" if values else ""
-    explained = _EXPLAINED[status].to_html() if status in _EXPLAINED else ""
+    number = f" <code>{html.escape(measured)}</code>" if measured else ""
     return (
         f'<div style="border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0;">'
         f'<strong style="color: {colour}">{mark} <span lang="en">{en}</span> <span lang="zh">{zh}</span></strong>'
-        f"{measured}{sentence.to_html()}{explained}</div>"
+        f"{number}{sentence.to_html()}{explanation.to_html() if explanation else ''}</div>"
     )
 
 
-def _plain(status, sentence, values):
+def _plain(status, sentence, measured, explanation):
     mark, _, en, zh = _WORDS[status]
-    first = f"{mark} {en} · {zh}" + (f" [{_shown(values)}]" if values else "")
-    return "\n".join([first, str(sentence)] + ([str(_EXPLAINED[status])] if status in _EXPLAINED else []))
+    first = f"{mark} {en} · {zh}" + (f" [{measured}]" if measured else "")
+    return "\n".join(str(part) for part in (first, sentence, explanation) if part)

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import itertools
 import logging
 from collections.abc import Mapping
 
@@ -75,6 +76,10 @@ def label(en, zh):
     return f"{en} · {zh}" if chinese_font() else en
 
 
+# Told apart from the prose below it; JupyterLab keeps inline styles in notebooks it does not trust yet.
+_CAPTION_STYLE = "font-size: 0.92em; color: #555; margin: 0 0.4em 0.8em"
+
+
 def show_figure(figure, *, en, zh, alt_en, alt_zh):
     """Display a figure with its caption (`en`, `zh`) and its alternative text (`alt_en`, `alt_zh`).
 
@@ -97,7 +102,7 @@ def show_figure(figure, *, en, zh, alt_en, alt_zh):
     markup = (
         f'<figure style="margin: 0.5em 0"><img src="data:image/png;base64,{image}" '
         f'alt="{html.escape(f"{alternative.en} · {alternative.zh}")}" style="max-width: 100%">'
-        f"<figcaption>{caption.to_html()}</figcaption></figure>"
+        f'<figcaption style="{_CAPTION_STYLE}">{caption.to_html()}</figcaption></figure>'
     )
     show({"text/html": markup, "text/plain": f"[{alternative}]\n{caption}"})
 
@@ -109,21 +114,28 @@ def plot_learning_curves(histories, *, baselines=None, metric="loss", ylabel=Non
     baselines : dict {name: value} drawn as horizontal lines.
     metric : the key of the training curve; the validation curve is `val_` + metric.
     texts : the caption and alternative text of `show_figure`.
-    Raises ValueError when a history lacks the curve.
+    Raises ValueError when a history lacks the curve, and for more histories than colours.
     """
     if not isinstance(histories, Mapping) or metric in histories:
         histories = {"": histories}
+    if len(histories) > len(COLORS):
+        raise ValueError(f"histories must be at most {len(COLORS)}, the number of colours, got {len(histories)}")
+    all_curves = {name: getattr(history, "history", history) for name, history in histories.items()}
+    lines = (
+        (metric, label("training", "训练"), _DASHES[1]),
+        (f"val_{metric}", label("validation", "验证"), _DASHES[0]),
+    )
+    for key, curves in itertools.product([key for key, *_ in lines], all_curves.values()):
+        if key not in curves:
+            raise ValueError(f"history must hold {key!r}, it holds {sorted(curves)}")
     figure, axes = plt.subplots()
-    for color, (name, history) in zip(COLORS, histories.items(), strict=False):
-        curves = getattr(history, "history", history)
-        for key, word, dashes in (
-            (metric, label("training", "训练"), _DASHES[1]),
-            (f"val_{metric}", label("validation", "验证"), _DASHES[0]),
-        ):
-            if key not in curves:
-                raise ValueError(f"history must hold {key!r}, it holds {sorted(curves)}")
+    for color, marker, (name, curves) in zip(COLORS, _MARKERS, all_curves.items(), strict=False):
+        for key, word, dashes in lines:
             epochs = range(1, len(curves[key]) + 1)
-            axes.plot(epochs, curves[key], color=color, linestyle=dashes, label=f"{name} {word}".strip())
+            style = {"color": color, "linestyle": dashes, "label": f"{name} {word}".strip()}
+            if len(all_curves) > 1:
+                style |= {"marker": marker, "markevery": 0.1}
+            axes.plot(epochs, curves[key], **style)
     _draw_baselines(axes, baselines or {})
     # Errors fall by a factor of ten and more in the first epochs and by little afterwards.
     axes.set_yscale("log")
@@ -144,12 +156,14 @@ def plot_results(results, *, x, y, hue, panel, names, baselines=None, ylabel=Non
     names : dict {value in those columns: label}, in the order in which they are drawn.
     baselines : dict {panel value: {name: value}} drawn as horizontal lines.
     texts : the caption and alternative text of `show_figure`.
-    Raises ValueError when a column or a name is missing.
+    Raises ValueError when a column or a name is missing, and for more hues than colours.
     """
     missing = [column for column in (x, y, hue, panel) if column not in results]
     if missing:
         raise ValueError(f"results must have the columns {missing}, it has {list(results)}")
     levels = {column: _in_order(results[column], names) for column in (x, hue, panel)}
+    if len(levels[hue]) > len(COLORS):
+        raise ValueError(f"{hue!r} must have at most {len(COLORS)} values, the number of colours, got {levels[hue]}")
     figure, all_axes = plt.subplots(
         1, len(levels[panel]), figsize=(4.6 * len(levels[panel]), 4.2), sharey=True, squeeze=False
     )

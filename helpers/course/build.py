@@ -1,17 +1,20 @@
 """Build notebooks from their sources: execute what is executed, keep only what belongs in git."""
 
+import base64
 import os
+import re
 
 import nbformat
 
 from helpers.course import BUILD
-from helpers.course.run import PASSED, Job, code_cells, run_notebook
+from helpers.course.run import PASSED, Job, code_cells, figures, records, run_notebook
 from helpers.course.sources import source_files, targets
+from helpers.data import MIME_TYPE as DATA_RECORD
 from helpers.data import default_source
 
 # Run again in every fresh clone anyway: an untrusted notebook shows its output without style or buttons.
 SWITCH_TAG = "language-switch"
-_KEPT_METADATA = ("tags", "nbgrader")
+KEPT_METADATA = ("tags", "nbgrader", "jupyter")
 
 
 class BuildError(Exception):
@@ -24,6 +27,8 @@ def build(notebooks, names=(), timeout=600):
     A notebook is written only when it ran without a failure, so a failed build leaves the old one.
     Raises BuildError, and ValueError for a name that matches no source.
     """
+    if os.environ.get("COURSE_FAST") == "1":
+        raise BuildError("COURSE_FAST=1 is set, but stored outputs come from full runs: unset it")
     for source in source_files(notebooks, names):
         for target in targets(source):
             yield target.path, _build_target(target, timeout)
@@ -37,7 +42,17 @@ def _build_target(target, timeout):
     fresh = target.path.with_suffix(".ipynb.new")
     nbformat.write(notebook, fresh)
     os.replace(fresh, target.path)
+    _keep_picture(target.path, notebook)
     return result
+
+
+def _keep_picture(path, notebook):
+    """A lesson's last figure as a file of its own, for pages outside the notebook (README.md)."""
+    shown = figures(code_cells(notebook))
+    if shown and path.parent.name == "notebooks":
+        picture = path.parent / "figures" / f"{path.stem}.png"
+        picture.parent.mkdir(exist_ok=True)
+        picture.write_bytes(base64.b64decode(re.search(r"base64,([^\"]+)", shown[-1])[1]))
 
 
 def _executed(target, timeout):
@@ -49,12 +64,18 @@ def _executed(target, timeout):
     if result.status != PASSED:
         where = f"code cell {result.failure['cell']}"
         raise BuildError(f"{target.path.name}, {where}: {result.status}: {result.failure['message']}; see {output}")
-    simulated = sorted(name for name, source in result.data.items() if source == "simulated" != default_source(name))
-    if simulated:
-        raise BuildError(f"{target.path.name} ran on simulated data ({', '.join(simulated)}): set COURSE_DATA")
     notebook = nbformat.read(output, as_version=4)
+    _refuse_simulated_data(target.path.name, notebook)
     _refuse_noise(target.path.name, notebook)
     return result, _kept(notebook, target.notebook)
+
+
+def _refuse_simulated_data(file, notebook):
+    last = {record["name"]: record for record in records(code_cells(notebook), DATA_RECORD)}
+    for name, record in last.items():
+        if record["source"] == "simulated" != default_source(name):
+            where = f"{file}, code cell {record['cell']}"
+            raise BuildError(f"{where} ran on simulated data ({name}): set COURSE_DATA")
 
 
 def _refuse_noise(name, notebook):
@@ -68,7 +89,7 @@ def _kept(notebook, source):
     """The executed notebook without what changes from run to run and means nothing to a reader."""
     notebook.metadata = source.metadata
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in _KEPT_METADATA and v})
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_METADATA and v})
         if SWITCH_TAG in cell.metadata.get("tags", []):
             cell.outputs = []
     return notebook

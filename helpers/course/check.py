@@ -2,7 +2,7 @@
 
 import nbformat
 
-from helpers.course.build import SWITCH_TAG
+from helpers.course.build import KEPT_METADATA, SWITCH_TAG
 from helpers.course.languages import notebook_problems
 from helpers.course.run import code_cells
 from helpers.course.sources import source_files, targets
@@ -13,6 +13,8 @@ IGNORED_TAG = "nbval-ignore-output"
 def check(notebooks, names=()):
     """Yield (notebook or source name, problem) for all that is wrong; nothing when all is well."""
     expected = set()
+    if not source_files(notebooks):
+        yield notebooks.name, "has no source: a lesson is written in source/NN_topic.md"
     for source in source_files(notebooks, names):
         built = targets(source)
         # The last notebook of a source holds everything, an exercise's solutions too.
@@ -33,7 +35,13 @@ def _target_problems(target):
     if not target.path.exists():
         yield "is not built: run `course build`"
         return
-    built = nbformat.read(target.path, as_version=4)
+    try:
+        built = nbformat.read(target.path, as_version=4)
+        nbformat.validate(built)
+    except (ValueError, AttributeError, nbformat.ValidationError) as error:
+        reason = str(error).partition("\n")[0][:80]
+        yield f"cannot be read as a notebook ({reason}): run `course build`"
+        return
     yield from _differences(target.notebook.cells, built.cells)
     if target.executed:
         yield from _execution_problems(code_cells(built))
@@ -54,7 +62,7 @@ def _differences(source, built):
 
 
 def _content(cell):
-    return cell.cell_type, cell.source, cell.metadata.get("tags", []), cell.metadata.get("nbgrader")
+    return cell.cell_type, cell.source, {key: cell.metadata.get(key) or None for key in KEPT_METADATA}
 
 
 def _execution_problems(code):

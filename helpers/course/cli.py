@@ -1,5 +1,6 @@
 """The command `course`: build, check and run the notebooks."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from helpers.course import BUILD, NOTEBOOKS
 
 # What rich takes for the width of a terminal where there is none; a log deserves whole sentences.
 _CONSOLE = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=False)
+_POWER_OF_TEN = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 _COUNTS = ("cells", "seconds", "claims held", "not checked")
 
 
@@ -110,7 +112,8 @@ def run(notebooks, names, fast, parameters, jobs, timeout, output):
 
 def _value(name, text):
     try:
-        return yaml.safe_load(text)
+        # YAML takes 1e-3 for a text, because it has no point.
+        return float(text) if _POWER_OF_TEN.fullmatch(text) else yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise click.BadParameter(f"{text!r} is not a value for {name!r} (read as YAML): {error}") from None
 

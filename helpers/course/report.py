@@ -2,13 +2,12 @@
 
 import datetime
 import json
-from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
 from jinja2 import Environment, PackageLoader
 
-from helpers.course.run import DIED, PASSED, TIMED_OUT, code_cells
+from helpers.course.run import BROKEN, DIED, PASSED, TIMED_OUT, code_cells, figures
 
 
 def write(results, folder):
@@ -48,8 +47,7 @@ def _junit(results):
         case = ElementTree.SubElement(
             suite, "testcase", classname=result.name, name="runs to its last cell", time=f"{result.seconds:.3f}"
         )
-        broken = [claim for claim in result.claims if claim["status"] == "broken"]
-        if result.failure and not broken:
+        if result.failure and result.status != BROKEN:
             kind = "error" if result.status in (TIMED_OUT, DIED) else "failure"
             ElementTree.SubElement(case, kind, message=sentence(result)).text = result.failure["traceback"]
         for claim in result.claims:
@@ -67,10 +65,4 @@ def _junit(results):
 
 
 def _figures(result):
-    """The figures of an executed notebook, as the HTML that its cells displayed."""
-    path = Path(result.output)
-    if not path.exists():
-        return []
-    outputs = [output for cell in code_cells(nbformat.read(path, as_version=4)) for output in cell.outputs]
-    markup = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs]
-    return [html for html in markup if html.startswith("<figure")]
+    return figures(code_cells(nbformat.read(result.output, as_version=4)))

@@ -1,6 +1,8 @@
 """Run notebooks headlessly and say of each what happened: time, cells, claims, the first failure."""
 
+import ast
 import contextlib
+import logging
 import os
 import re
 import time
@@ -11,7 +13,7 @@ from pathlib import Path
 import nbformat
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
 from helpers import claims as claim_records
@@ -19,7 +21,11 @@ from helpers import data as data_records
 
 PASSED, FAILED, TIMED_OUT, DIED, BROKEN = "passed", "failed", "timed out", "kernel died", "claim broken"
 _PAPERMILL_TAGS = {"injected-parameters", "papermill-error-cell-tag"}
-_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+# Colours of a traceback, and what XML cannot hold.
+_CONTROL_CODES = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+# It warns of parameters it cannot read or does not know; `check_parameters` knows better.
+logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,11 @@ def find_notebooks(notebooks, names=()):
 
 def check_parameters(path, parameters):
     """Raise ValueError for a parameter that the notebook does not declare; papermill itself only warns."""
-    known = set(papermill.inspect_notebook(str(path)))
+    known = _declared_parameters(nbformat.read(path, as_version=4))
     unknown = sorted(set(parameters) - known)
     if unknown:
-        raise ValueError(f"{path.stem} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        has = ", ".join(sorted(known)) or "none"
+        raise ValueError(f"{path.stem} has no parameter {', '.join(unknown)}; it has {has}")
 
 
 def run_all(jobs, workers):
@@ -94,24 +101,8 @@ def run_all(jobs, workers):
 def run_notebook(job):
     """Run one notebook and return its Result; whatever happens in it, the notebook so far is at `job.output`."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
-    started, status, failure = time.monotonic(), PASSED, None
-    try:
-        papermill.execute_notebook(
-            job.source,
-            job.output,
-            parameters=job.parameters,
-            progress_bar=job.progress,
-            execution_timeout=job.timeout,
-            start_timeout=120,
-            autosave_cell_every=0,
-        )
-    except PapermillExecutionError as error:
-        status, failure = FAILED, _failure(error.ename, error.evalue, error.traceback)
-    # A notebook that ran out of time or lost its kernel is saved as "completed": the exception tells the truth.
-    except CellTimeoutError:
-        status, failure = TIMED_OUT, _failure("TimeoutError", f"the cell ran for more than {job.timeout:g} seconds")
-    except (DeadKernelError, NoSuchKernel) as error:
-        status, failure = DIED, _failure(type(error).__name__, str(error))
+    started = time.monotonic()
+    status, failure = _execute(job)
     seconds = time.monotonic() - started
     code = code_cells(nbformat.read(job.output, as_version=4))
     executed = sum(cell.execution_count is not None for cell in code)
@@ -122,9 +113,9 @@ def run_notebook(job):
     elif broken := [claim for claim in claims if claim["status"] == "broken"]:
         status, number = BROKEN, broken[0]["cell"]
         failure = _failure("BrokenClaim", broken[0]["en"]) | {"cell": number, "source": code[number - 1].source}
-    elif executed < len(code):
-        # papermill takes sys.exit() in a cell for a good end; the cells after it never ran.
-        status, failure = FAILED, _failure("SystemExit", "the notebook ended before its last cell") | _where(code)
+    elif executed < len(code) or any(output.output_type == "error" for cell in code for output in cell.outputs):
+        # papermill takes sys.exit() in a cell for a good end; what stands after it never ran.
+        status, failure = FAILED, _failure("SystemExit", "the cell ended the notebook") | _where(code)
     return Result(job.name, status, seconds, len(code), executed, str(job.output), claims, data, failure)
 
 
@@ -149,6 +140,47 @@ def records(code, mime_type):
     ]
 
 
+def figures(code):
+    """The figures that the cells displayed, as HTML."""
+    markup = ("".join(output.get("data", {}).get("text/html", "")) for cell in code for output in cell.outputs)
+    return [html for html in markup if html.startswith("<figure")]
+
+
+def _declared_parameters(notebook):
+    """The names that the cell tagged `parameters` sets; papermill's own reader stumbles over `a = b == c`."""
+    return {
+        node.id
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
+        for statement in ast.parse(cell.source).body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _execute(job):
+    """Let papermill run the job; return (status, failure or None)."""
+    try:
+        papermill.execute_notebook(
+            job.source,
+            job.output,
+            parameters=job.parameters,
+            progress_bar=job.progress,
+            execution_timeout=job.timeout,
+            start_timeout=120,
+            autosave_cell_every=0,
+        )
+    except PapermillExecutionError as error:
+        return FAILED, _failure(error.ename, error.evalue, error.traceback)
+    # A notebook that ran out of time or lost its kernel is saved as "completed": the exception tells the truth.
+    except CellTimeoutError:
+        return TIMED_OUT, _failure("TimeoutError", f"the cell ran for more than {job.timeout:g} seconds")
+    # A kernel that dies while it starts is a plain RuntimeError, one that dies later a DeadKernelError.
+    except (RuntimeError, NoSuchKernel) as error:
+        return DIED, _failure(type(error).__name__, str(error))
+    return PASSED, None
+
+
 def _matches(known, name):
     return known.startswith(name) or known.rpartition("/")[2].startswith(name)
 
@@ -171,8 +203,8 @@ def _shared_cores(workers):
 
 
 def _failure(error, message, traceback=()):
-    text = _COLOUR_CODES.sub("", "\n".join(traceback))
-    return {"error": error, "message": _COLOUR_CODES.sub("", str(message)), "traceback": text}
+    text = _CONTROL_CODES.sub("", "\n".join(traceback))
+    return {"error": error, "message": _CONTROL_CODES.sub("", str(message)), "traceback": text}
 
 
 def _where(code):
