@@ -169,6 +169,8 @@ def _execute(job):
             execution_timeout=job.timeout,
             start_timeout=120,
             autosave_cell_every=0,
+            # All outputs are in; waiting for TensorFlow to tidy up takes seconds a notebook.
+            shutdown_kernel="immediate",
         )
     except PapermillExecutionError as error:
         return FAILED, _failure(error.ename, error.evalue, error.traceback)
