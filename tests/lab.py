@@ -227,7 +227,8 @@ window.course = (() => {
   const LANGUAGE = '[lang|="en"]:not(html), [lang|="zh"]:not(html)';
   const panels = () => [...(window.jupyterapp?.shell?.widgets('main') ?? [])];
   const panel = path => panels().find(widget => widget.context?.path === path);
-  const cells = root => panels().find(widget => widget.node.contains(root)).context.model.toJSON().cells;
+  const context = root => panels().find(widget => widget.node.contains(root)).context;
+  const cells = root => context(root).model.toJSON().cells;
   const text = source => Array.isArray(source) ? source.join('') : source;
   const short = string => string.trim().replace(/\s+/g, ' ').slice(0, 120);
   const nodes = root => [...root.querySelectorAll('.jp-Cell')];
@@ -250,11 +251,14 @@ window.course = (() => {
       .filter(output => output.output_type === 'error')
       .map(output => `cell ${i} raised ${output.ename}: ${output.evalue}\n${text(cell.source)}`));
     if (problems.length) return problems;
-    return nodes(root).flatMap((node, i) => {
-      const prompt = node.querySelector('.jp-InputPrompt')?.textContent.trim() ?? '';
-      if (found[i].cell_type !== 'code' || !text(found[i].source).trim() || /^\[\d+\]:$/.test(prompt)) return [];
-      return [`cell ${i} has not run to its end, its prompt is ${prompt}\n${text(found[i].source)}`];
+    // Not the prompt that is shown: a cell whose input is collapsed shows none.
+    const unfinished = found.flatMap((cell, i) => {
+      if (cell.cell_type !== 'code' || !text(cell.source).trim() || cell.execution_count) return [];
+      return [`cell ${i} has not run to its end\n${text(cell.source)}`];
     });
+    if (unfinished.length) return unfinished;
+    const status = context(root).sessionContext.session?.kernel?.status;
+    return status === 'idle' ? [] : [`the kernel is not idle after the last cell, but ${status}`];
   };
   // An error ends a run: the cells after it are never run, and waiting for them is in vain.
   const failed = (root, check) => check === 'run'

@@ -138,3 +138,7 @@ def _near(path):
     """A path as short as it can be from here."""
     path = Path(path).resolve()
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    main()
