@@ -1,8 +1,16 @@
 """What is not checked is said loudly, and where everything is provided (CI) it counts as a failure."""
 
+import gc
 import os
 
 import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_for_the_next_module():
+    """What kernels and event loops leave behind is collected here, not in a module whose warnings are errors."""
+    yield
+    gc.collect()
 
 
 def pytest_terminal_summary(terminalreporter):
