@@ -4,6 +4,11 @@ import gc
 import os
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: a failure must come back when it is looked into.
+settings.register_profile("course", derandomize=True, deadline=None, database=None)
+settings.load_profile("course")
 
 
 @pytest.fixture(scope="module", autouse=True)
