@@ -1,5 +1,5 @@
 # make course: set up and run the course headlessly.  make test: set up and pass all tests.
-# make lab: open the course in JupyterLab.  make bench: time the runs against each other.
+# make lab: open the course in JupyterLab.  make bench: time training and runs against other tools.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -35,7 +35,8 @@ lab: .venv/ready
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 bench: .venv/ready
-	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_training.py
+	$(BIN)/python tests/bench_course.py
 
 # Needs uv. Writes no address of an index, so that the lock serves behind any mirror.
 lock:
