@@ -1,8 +1,8 @@
 """Dense layers, dropout, batch normalization and their training, from scratch in NumPy.
 
-First the mathematics, as pure functions; then layers, optimizers and `Sequential`, which keep the
-books under Keras' names. In the shapes, N is the number of rows, D of inputs, K of outputs, C of
-channels. Everything is computed in the dtype of its input, which `Sequential` makes float32.
+First the mathematics, as pure functions of arrays; then layers, optimizers and `Sequential`, which
+store weights and gradients and have Keras' names. In the shapes, N is the number of rows, D of inputs,
+K of outputs, C of channels. Float arrays are computed in their own dtype; `Sequential` uses float32.
 """
 
 import math
@@ -18,12 +18,10 @@ from tqdm import tqdm
 def dense_forward(x, weights, bias):
     """All outputs for all rows, y = x W + b: x (N, D), weights (D, K), bias (K,) -> y (N, K).
 
-    Raises ValueError for another number of features than the weights have rows.
+    Raises ValueError if x does not have as many columns as the weights have rows.
     """
     _check(x.ndim == 2 and x.shape[1] == len(weights), "x", f"of shape (N, {len(weights)})", x.shape)
-    y = x @ weights
-    y += bias
-    return y
+    return x @ weights + bias
 
 
 def dense_backward(dy, x, weights):
@@ -45,19 +43,19 @@ def relu_backward(dy, x):
 
 
 def dropout_forward(x, rate, rng):
-    """Drop each value with probability `rate` and scale the others by 1 / (1 - rate): (y, mask), both shaped like x.
+    """Set each value to 0 with probability `rate` and multiply the others by 1 / (1 - rate): x -> y, mask, same shape.
 
-    y = x * mask, and the mask, already scaled, holds 0 and 1 / (1 - rate): the expectation of y is x. At rate 1 all
-    is dropped. This is training mode; in inference mode dropout does nothing ("inverted dropout").
+    y = x * mask, where the mask holds 0 and 1 / (1 - rate). For rate < 1 the expected value of y is x; for rate 1
+    y is 0. This is training mode; in inference mode dropout then has nothing to do ("inverted dropout").
     Raises ValueError for a rate outside [0, 1] or an rng that is no np.random.Generator.
-    Source: Srivastava et al. (2014), Dropout: A Simple Way to Prevent Neural Networks from Overfitting, section 10.
+    Source: Srivastava et al. (2014), Dropout: A Simple Way to Prevent Neural Networks from Overfitting, section 10,
+    where p = 1 - rate is the probability of keeping a value.
     """
-    _check_number("rate", rate, 0, 1)
-    _check_generator(rng, "to draw the masks of dropout")
+    rate = _number("rate", rate, 0, 1, closed=True)
+    _check_generator(rng, "to draw the mask")
     keep = rng.random(x.shape, dtype=np.float32) >= rate
-    scale = 0 if rate == 1 else 1 / (1 - rate)
-    # dtype, because bool times Python float is float64.
-    mask = np.multiply(keep, scale, dtype=x.dtype)
+    scale = 0.0 if rate == 1 else 1 / (1 - rate)
+    mask = keep.astype(x.dtype) * scale
     return x * mask, mask
 
 
@@ -72,55 +70,52 @@ def dropout_backward(dy, mask):
 def batch_norm_train(x, gamma, beta, epsilon=1e-3):
     """Normalize every channel by this batch: x (N, C) or (N, H, W, C), gamma and beta (C,) -> y, cache, mean, variance.
 
-    Over all axes but the last: mean = sum(x) / n and variance = sum((x - mean)^2) / n, both (C,), then
+    Over all axes but the last, with n = N or N H W values in a channel: mean = sum(x) / n and
+    variance = sum((x - mean)^2) / n, both (C,), divided by n and not by n - 1. Then
     x_hat = (x - mean) / sqrt(variance + epsilon) and y = gamma * x_hat + beta, shaped like x.
-    The cache is for `batch_norm_backward`. Raises ValueError for another number of channels than gamma has.
+    The cache is for `batch_norm_backward`.
+    Raises ValueError if the last axis of x is not as long as gamma.
     Source: Ioffe and Szegedy (2015), Batch Normalization, algorithm 1.
     """
     _check_channels(x, gamma)
-    axes = tuple(range(x.ndim - 1))
-    n = x.size // x.shape[-1]
+    axes, n = _all_but_last(x)
     mean = x.sum(axes) / n
-    x_hat = x - mean
-    variance = np.square(x_hat).sum(axes) / n
+    centred = x - mean
+    variance = np.square(centred).sum(axes) / n
     inverse_std = 1 / np.sqrt(variance + epsilon)
-    x_hat *= inverse_std
-    y = gamma * x_hat
-    y += beta
-    return y, (x_hat, inverse_std, gamma), mean, variance
+    x_hat = centred * inverse_std
+    return gamma * x_hat + beta, (x_hat, inverse_std, gamma), mean, variance
 
 
 def batch_norm_backward(dy, cache):
     """From dy = dL/dy, shaped like x: dx, dgamma (C,), dbeta (C,).
 
-    dgamma = sum(dy * x_hat), dbeta = sum(dy) and, since mean and variance depend on x as well,
-    dx = gamma / sqrt(variance + epsilon) * (dy - dbeta / n - x_hat * dgamma / n), n values a channel.
+    dgamma = sum(dy * x_hat), dbeta = sum(dy) and, because mean and variance depend on x too,
+    dx = gamma / sqrt(variance + epsilon) * (dy - dbeta / n - x_hat * dgamma / n), with n as in `batch_norm_train`.
+    Source: the chain rule of Ioffe and Szegedy (2015), section 3, simplified.
     """
     x_hat, inverse_std, gamma = cache
-    axes = tuple(range(dy.ndim - 1))
-    n = dy.size // dy.shape[-1]
+    axes, n = _all_but_last(dy)
     dgamma = (dy * x_hat).sum(axes)
     dbeta = dy.sum(axes)
-    dx = dy - dbeta / n
-    dx -= x_hat * (dgamma / n)
-    dx *= gamma * inverse_std
+    dx = gamma * inverse_std * (dy - dbeta / n - x_hat * (dgamma / n))
     return dx, dgamma, dbeta
 
 
 def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, epsilon=1e-3):
-    """y = gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta: every row for itself; x and y (..., C).
+    """y = gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta: x and y (N, ..., C), all others (C,).
 
-    Raises ValueError for another number of channels than gamma has.
+    Each row is treated independently of the others. Raises ValueError if the last axis of x is not as long as gamma.
     """
     _check_channels(x, gamma)
-    y = x - moving_mean
-    y *= gamma / np.sqrt(moving_variance + epsilon)
-    y += beta
-    return y
+    return gamma / np.sqrt(moving_variance + epsilon) * (x - moving_mean) + beta
 
 
 def update_moving(moving, batch, momentum=0.99):
-    """The next moving average, moving * momentum + batch * (1 - momentum): momentum weighs the old value; all (C,)."""
+    """The next moving average, moving * momentum + batch * (1 - momentum): momentum weighs the old value; all (C,).
+
+    As in Keras, `batch` is the variance of `batch_norm_train`; the paper's algorithm 2 uses n / (n - 1) times it.
+    """
     return moving * momentum + batch * (1 - momentum)
 
 
@@ -155,12 +150,15 @@ def mean_squared_error_gradient(y_true, y_pred):
 
 
 def minibatches(x, y, batch_size, rng=None):
-    """Iterate over (x, y) in batches of `batch_size` rows; the last one holds what is left.
+    """Iterate once over (x, y) in batches of `batch_size` rows; the last one holds what is left.
 
-    In an order drawn from the generator `rng`, or without one in the order given.
-    Raises ValueError for a batch_size below 1, and for a y with another number of rows than x.
+    In an order drawn from the generator `rng`, or without one in the order given; call it again for every epoch.
+    Raises ValueError for a batch_size below 1, or if y does not have as many rows as x.
     """
     _check_whole_number("batch_size", batch_size)
+    if rng is not None:
+        _check_generator(rng, "or None")
+    x, y = np.asarray(x), np.asarray(y)
     _check(len(y) == len(x), "y", f"of {len(x)} rows, as x", len(y))
     order = np.arange(len(x)) if rng is None else rng.permutation(len(x))
     batches = (order[start : start + batch_size] for start in range(0, len(x), batch_size))
@@ -171,12 +169,14 @@ def minibatches(x, y, batch_size, rng=None):
 
 
 class Layer:
-    """What all layers share: `forward` in training mode keeps what `backward` needs, `backward` keeps the gradients.
+    """What all layers share; each adds forward(x, training) -> y and backward(dy) -> dx, shaped like x.
 
-    `gradients` stand in the order of `trainable_weights`. The shapes in `build` are those of one row.
+    forward stores what backward needs, if training is True; backward sets `gradients`, in the order of
+    `trainable_weights`. Shapes in `build` are those of one row.
     """
 
     def __init__(self):
+        self.built = False
         self.trainable_weights, self.non_trainable_weights, self.gradients = [], [], []
 
     @property
@@ -185,14 +185,15 @@ class Layer:
         return self.trainable_weights + self.non_trainable_weights
 
     def build(self, input_shape, rng, dtype):
-        """Make the weights, drawn from `rng`, or zeros to be set later without one; return the shape of the output."""
+        """Create the weights, random ones from `rng` (0 if it is None), and return the output shape."""
         return input_shape
 
 
 class Dense(Layer):
     """y = activation(x W + b), x (N, D) -> y (N, units). Weights: kernel W (D, units) and bias b (units,).
 
-    The kernel starts uniform in +-sqrt(6 / (D + units)), the bias from 0: Glorot and Bengio (2010), formula 16.
+    At the start W is uniform in [-a, a] with a = sqrt(6 / (D + units)), and b is 0. Source: Glorot and Bengio (2010),
+    Understanding the difficulty of training deep feedforward neural networks, equation 16.
     """
 
     def __init__(self, units, activation=None):
@@ -201,10 +202,10 @@ class Dense(Layer):
         self.units, self.activation = units, Activation(activation)
 
     def build(self, input_shape, rng, dtype):
-        _check(len(input_shape) == 1, "x of Dense", "of shape (N, D); put Flatten before it", (None, *input_shape))
+        _check(len(input_shape) == 1, "x of Dense", "of shape (N, D); put Flatten before it", _shape(input_shape))
         shape = (*input_shape, self.units)
-        limit = math.sqrt(6 / sum(shape))
-        self.kernel = np.zeros(shape, dtype) if rng is None else rng.uniform(-limit, limit, shape).astype(dtype)
+        a = math.sqrt(6 / sum(shape))
+        self.kernel = np.zeros(shape, dtype) if rng is None else rng.uniform(-a, a, shape).astype(dtype)
         self.bias = np.zeros(self.units, dtype)
         self.trainable_weights = [self.kernel, self.bias]
         return (self.units,)
@@ -239,12 +240,11 @@ class Activation(Layer):
 
 
 class Dropout(Layer):
-    """`dropout_forward` in training mode, with the generator of the net; nothing in inference mode. Any shape."""
+    """In training mode `dropout_forward`, with the net's generator; in inference mode y = x. Any shape."""
 
     def __init__(self, rate):
         super().__init__()
-        _check_number("rate", rate, 0, 1)
-        self.rate = rate
+        self.rate = _number("rate", rate, 0, 1, closed=True)
 
     def build(self, input_shape, rng, dtype):
         self.rng = rng
@@ -261,16 +261,14 @@ class Dropout(Layer):
 
 
 class BatchNormalization(Layer):
-    """`batch_norm_train` and a step of the moving averages in training mode, else `batch_norm_inference`; x (..., C).
+    """In training mode `batch_norm_train`, and new moving averages; else `batch_norm_inference`. x (N, ..., C).
 
-    Weights, all (C,): gamma from 1 and beta from 0 are trained, moving_mean from 0 and moving_variance from 1 are not.
+    Weights, all (C,), and their start: gamma 1 and beta 0, trained; moving_mean 0 and moving_variance 1, not trained.
     """
 
     def __init__(self, momentum=0.99, epsilon=1e-3):
         super().__init__()
-        _check_number("momentum", momentum, 0, 1)
-        _check_number("epsilon", epsilon, 0)
-        self.momentum, self.epsilon = momentum, epsilon
+        self.momentum, self.epsilon = _number("momentum", momentum, 0, 1, closed=True), _number("epsilon", epsilon, 0)
 
     def build(self, input_shape, rng, dtype):
         zeros, ones = np.zeros(input_shape[-1], dtype), np.ones(input_shape[-1], dtype)
@@ -299,7 +297,8 @@ class Flatten(Layer):
         return (math.prod(input_shape),)
 
     def forward(self, x, training):
-        self.shape = x.shape
+        if training:
+            self.shape = x.shape
         return x.reshape(len(x), -1)
 
     def backward(self, dy):
@@ -313,57 +312,62 @@ class SGD:
     """Stochastic gradient descent: w <- w - learning_rate * g."""
 
     def __init__(self, learning_rate=0.01):
-        _check_number("learning_rate", learning_rate, 0)
-        self.learning_rate = learning_rate
+        self.learning_rate = _number("learning_rate", learning_rate, 0)
+
+    def build(self, parameters):
+        """Nothing to prepare."""
 
     def apply(self, gradients, parameters):
-        """Change each of the arrays `parameters` in place by its gradient, an array of the same shape."""
+        """Change each array of the list `parameters` in place. Raises ValueError for gradients of other shapes."""
+        _check_shapes("gradients", gradients, parameters)
         for g, w in zip(gradients, parameters, strict=True):
             w -= self.learning_rate * g
 
 
 class Adam:
-    """Adam, with epsilon where Keras has it: added to the root of a v that is not corrected yet ("epsilon hat").
+    """Adam, with epsilon added to sqrt(v) without bias correction, as in Keras (the paper's "epsilon hat").
 
-    In step t: m <- beta_1 m + (1 - beta_1) g and v <- beta_2 v + (1 - beta_2) g^2, both from 0, then
-    w <- w - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon).
-    Source: Kingma and Ba (2015), Adam: A Method for Stochastic Optimization, end of section 2.
+    In step t: m <- beta_1 m + (1 - beta_1) g and v <- beta_2 v + (1 - beta_2) g^2, both 0 at the start; then
+    w <- w - alpha m / (sqrt(v) + epsilon) with alpha = learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t).
+    Source: Kingma and Ba (2015), Adam: A Method for Stochastic Optimization, section 2, last lines before 2.1.
     """
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-        _check_number("learning_rate", learning_rate, 0)
-        _check(0 <= beta_1 < 1, "beta_1", "a number in [0, 1)", beta_1)
-        _check(0 <= beta_2 < 1, "beta_2", "a number in [0, 1)", beta_2)
-        _check_number("epsilon", epsilon, 0)
-        self.learning_rate, self.beta_1, self.beta_2, self.epsilon = learning_rate, beta_1, beta_2, epsilon
-        self.iterations, self.parameters = 0, []
+        self.learning_rate, self.epsilon = _number("learning_rate", learning_rate, 0), _number("epsilon", epsilon, 0)
+        self.beta_1, self.beta_2 = _number("beta_1", beta_1, 0, 1), _number("beta_2", beta_2, 0, 1)
+        self.iterations, self.parameters = 0, None
+
+    def build(self, parameters):
+        """Make m and v for each array of the list `parameters`. Raises ValueError if it has those of others."""
+        if self.parameters is None:
+            self.parameters = list(parameters)
+            self.m = [np.zeros_like(w) for w in parameters]
+            self.v = [np.zeros_like(w) for w in parameters]
+            self.buffers = [np.empty_like(w) for w in parameters]
+        if [id(w) for w in self.parameters] != [id(w) for w in parameters]:
+            raise ValueError("parameters must be the arrays that this Adam began with: another net needs another Adam")
 
     def apply(self, gradients, parameters):
-        """Change each of the arrays `parameters` in place by its gradient, an array of the same shape.
+        """Change each array of the list `parameters` in place.
 
-        Raises ValueError for other arrays than in the first call: m and v belong to those.
+        Raises ValueError for gradients of other shapes, and for other arrays than in the first call.
         """
-        if not self.iterations:
-            self.parameters = list(parameters)
-            self.m, self.v, self.buffers = ([np.zeros_like(w) for w in parameters] for _ in range(3))
-        known = [id(w) for w in self.parameters] == [id(w) for w in parameters]
-        _check(known, "parameters", "the arrays of the first call; another net needs another Adam", "other arrays")
+        _check_shapes("gradients", gradients, parameters)
+        self.build(parameters)
         self.iterations += 1
-        t, rest_1, rest_2 = self.iterations, 1 - self.beta_1, 1 - self.beta_2
-        # m and v are kept without their factors (1 - beta), which two scalars take up instead, and nothing is
-        # allocated: with a million weights, the time of a step is that of the passes over them.
-        alpha = self.learning_rate * rest_1 / (1 - self.beta_1**t) * math.sqrt((1 - self.beta_2**t) / rest_2)
-        epsilon = self.epsilon / math.sqrt(rest_2)
+        t = self.iterations
+        alpha = self.learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        # Nothing is allocated: with a million weights, the time of a step is that of passing over the arrays.
         for g, w, m, v, buffer in zip(gradients, parameters, self.m, self.v, self.buffers, strict=True):
             m *= self.beta_1
-            m += g
+            m += np.multiply(g, 1 - self.beta_1, out=buffer)
             v *= self.beta_2
-            v += np.square(g, out=buffer)
+            np.square(g, out=buffer)
+            v += np.multiply(buffer, 1 - self.beta_2, out=buffer)
             np.sqrt(v, out=buffer)
-            buffer += epsilon
+            buffer += self.epsilon
             np.divide(m, buffer, out=buffer)
-            buffer *= alpha
-            w -= buffer
+            w -= np.multiply(buffer, alpha, out=buffer)
 
 
 # --- the net ---
@@ -373,14 +377,17 @@ class Input:
     """The first of a net's layers: the shape of one row of x, for example Input((11,))."""
 
     def __init__(self, shape):
+        _check(isinstance(shape, tuple | list) and len(shape) > 0, "shape", "a tuple such as (11,)", shape)
+        for size in shape:
+            _check_whole_number("shape", size)
         self.shape = tuple(shape)
 
 
 class History:
-    """What `fit` returns: `history` maps "loss" and "val_loss" to lists with a value for every epoch."""
+    """`history` maps "loss", and "val_loss" if there was validation data, to a list of one value per epoch."""
 
-    def __init__(self):
-        self.history = {"loss": []}
+    def __init__(self, history):
+        self.history = history
 
 
 _OPTIMIZERS = {"sgd": SGD, "adam": Adam}
@@ -394,30 +401,42 @@ _LOSSES |= {"mae": _LOSSES["mean_absolute_error"], "mse": _LOSSES["mean_squared_
 class Sequential:
     """Layers, each fed with the output of the one before.
 
-    layers : list of an Input and the layers.
-    rng : the np.random.Generator that draws initial weights, the order of the rows and the masks of dropout, in
-        this order. Without one, the weights must come from `set_weights` and nothing random may be asked for.
+    layers : list of an Input and new layers.
+    rng : np.random.Generator for the initial weights, the order of the rows and the masks of dropout. Without it,
+        call `set_weights` first, and train with shuffle=False and no Dropout.
     dtype : of weights and data; "float64" is for checking gradients.
+
+    Raises ValueError for other layers, for a shape that a layer cannot take and for another rng or dtype.
     """
 
     def __init__(self, layers, rng=None, dtype="float32"):
         if rng is not None:
             _check_generator(rng, "or None")
-        first, *self.layers = layers or [None]
-        _check(isinstance(first, Input), "layers", "a list that begins with Input(shape)", first)
-        self.rng, self.dtype, self.has_weights = rng, np.dtype(dtype), rng is not None
-        self.shapes = [first.shape]
+        _check(dtype in ("float32", "float64"), "dtype", '"float32" or "float64"', dtype)
+        layers = list(layers)
+        _check(layers and isinstance(layers[0], Input), "layers", "a list that begins with Input(shape)", layers)
+        self.layers, self.shapes = layers[1:], [layers[0].shape]
+        self.rng, self.dtype = rng, dtype
+        self.has_weights, self.in_training, self.optimizer = rng is not None, False, None
         for layer in self.layers:
-            self.shapes.append(layer.build(self.shapes[-1], rng, self.dtype))
-        self.optimizer = None
+            is_new = isinstance(layer, Layer) and not layer.built
+            _check(is_new, "layers", "new layers such as Dense(1), each used once", layer)
+            self.shapes.append(layer.build(self.shapes[-1], rng, dtype))
+            layer.built = True
 
     def compile(self, optimizer, loss):
-        """Choose the optimizer (an SGD or Adam, or its name) and the loss ("mae", "mse" or in full); return the net."""
-        if isinstance(optimizer, str):
-            _check(optimizer in _OPTIMIZERS, "optimizer", f"an optimizer or one of {list(_OPTIMIZERS)}", optimizer)
+        """Choose the optimizer (an SGD or Adam, or its name) and the loss ("mae", "mse" or in full); return the net.
+
+        Raises ValueError for any other, and for an Adam that already trains another net.
+        """
+        if isinstance(optimizer, str) and optimizer in _OPTIMIZERS:
             optimizer = _OPTIMIZERS[optimizer]()
-        _check(loss in _LOSSES, "loss", f"one of {list(_LOSSES)}", loss)
-        self.optimizer, (self.loss, self.loss_gradient) = optimizer, _LOSSES[loss]
+        known = isinstance(optimizer, SGD | Adam)
+        _check(known, "optimizer", f"an SGD, an Adam or one of {list(_OPTIMIZERS)}", optimizer)
+        _check(isinstance(loss, str) and loss in _LOSSES, "loss", f"one of {list(_LOSSES)}", loss)
+        optimizer.build(self.trainable_weights)
+        self.optimizer = optimizer
+        self.loss, self.loss_gradient = _LOSSES[loss]
         return self
 
     @property
@@ -440,79 +459,90 @@ class Sequential:
         return [weight.copy() for weight in self.weights]
 
     def set_weights(self, weights):
-        """Take over weights in the order of `get_weights`, for example those of a Keras model.
+        """Copy `weights`, in the order of `get_weights`, into the net; those of a Keras model fit as they are.
 
         Raises ValueError for another number or other shapes of arrays, and then changes nothing.
         """
-        weights = [np.asarray(weight, self.dtype) for weight in weights]
-        wanted, given = [weight.shape for weight in self.weights], [weight.shape for weight in weights]
-        _check(given == wanted, "weights", f"arrays of the shapes {wanted}", given)
-        for own, weight in zip(self.weights, weights, strict=True):
-            own[:] = weight
+        new = [np.asarray(weight, self.dtype) for weight in weights]
+        _check_shapes("weights", new, self.weights)
+        for weight, value in zip(self.weights, new, strict=True):
+            weight[:] = value
         self.has_weights = True
 
     def forward(self, x, training):
-        """The output for the rows x, in training mode or in inference mode."""
+        """The output for the rows x, an array in the dtype of the net, in training mode or in inference mode."""
+        self.in_training = training
         for layer in self.layers:
             x = layer.forward(x, training)
         return x
 
     def backward(self, dy):
-        """From dL/d(output), after `forward` in training mode: the `gradients` of all layers, and dL/dx."""
+        """Set the `gradients` of all layers from dy = dL/d(output), and return dL/dx.
+
+        Raises ValueError if the last `forward` was not in training mode.
+        """
+        if not self.in_training:
+            raise ValueError("backward needs forward(x, training=True) right before it")
         for layer in reversed(self.layers):
             dy = layer.backward(dy)
         return dy
 
     def fit(self, x, y, batch_size=32, epochs=1, validation_data=None, shuffle=True, verbose=1):
-        """Train on rows x with targets y, shaped like the output; return a History.
+        """Train `epochs` times on all rows x and targets y, `batch_size` rows a step; return a History.
 
-        "loss" is the mean over an epoch's rows while the weights change and dropout is on; "val_loss", given
-        validation_data = (x, y), is measured after the epoch in inference mode. verbose=1 shows a progress bar.
-        Raises ValueError for an argument out of range, data of the wrong shape, numbers that are not finite and a
-        net without loss or weights. Training that diverges raises nothing: its loss is inf or nan, as in Keras.
+        y is shaped like the output. shuffle=True draws a new order of the rows for every epoch; verbose=1 shows a
+        progress bar, verbose=0 nothing. "loss" is the mean over the rows of an epoch, taken while the weights change
+        and dropout is on; "val_loss" is `evaluate` on validation_data = (x, y) after it.
+        Raises ValueError for an argument out of range, data of the wrong shape, numbers that are not finite, and a
+        net without loss, weights or the generator it needs, and then changes nothing. Training that diverges raises
+        nothing: its loss is inf or nan, as in Keras.
         """
-        _check_whole_number("batch_size", batch_size)
         _check_whole_number("epochs", epochs)
+        _check_whole_number("batch_size", batch_size)
         _check(verbose in (0, 1), "verbose", "0 or 1", verbose)
-        x, y = self._checked(x, y)
+        x, y = self._checked_pair(x, y)
+        history = {"loss": []}
         if validation_data is not None:
-            validation_data = self._checked(*validation_data, within="validation_data ")
-        if shuffle:
-            _check_generator(self.rng, "where shuffle is True")
+            is_pair = isinstance(validation_data, tuple | list) and len(validation_data) == 2
+            _check(is_pair, "validation_data", "a pair (x, y)", type(validation_data).__name__)
+            validation_data = self._checked_pair(*validation_data, within="validation_data ")
+            history["val_loss"] = []
+        if shuffle or any(isinstance(layer, Dropout) for layer in self.layers):
+            _check_generator(self.rng, "to shuffle rows or drop values")
         _keep_freed_memory()
-        result = History()
         steps = epochs * math.ceil(len(x) / batch_size)
         with (
             tqdm(total=steps, unit="step", file=sys.stdout, disable=not verbose) as bar,
-            np.errstate(over="ignore", invalid="ignore"),
+            np.errstate(over="ignore", invalid="ignore", divide="ignore"),
         ):
             for _ in range(epochs):
                 total = 0.0
                 for x_batch, y_batch in minibatches(x, y, batch_size, self.rng if shuffle else None):
                     total += len(x_batch) * self._step(x_batch, y_batch)
                     bar.update()
-                result.history["loss"].append(total / len(x))
+                history["loss"].append(total / len(x))
                 if validation_data is not None:
-                    result.history.setdefault("val_loss", []).append(self._loss(*validation_data, batch_size))
-                bar.set_postfix({name: f"{values[-1]:.4f}" for name, values in result.history.items()})
-        return result
+                    history["val_loss"].append(self.evaluate(*validation_data))
+                bar.set_postfix({name: f"{values[-1]:.4f}" for name, values in history.items()})
+        return History(history)
 
     def evaluate(self, x, y, batch_size=256):
-        """The loss over all rows in inference mode; `batch_size` only bounds the memory."""
-        _check_whole_number("batch_size", batch_size)
-        return self._loss(*self._checked(x, y), batch_size)
+        """The loss over all rows in inference mode; `batch_size` limits the memory used, the result is the same."""
+        x, y = self._checked_pair(x, y)
+        return float(self.loss(y, self.predict(x, batch_size)))
 
     def predict(self, x, batch_size=256):
-        """The output for all rows in inference mode; `batch_size` only bounds the memory."""
+        """The output for all rows in inference mode; `batch_size` limits the memory used, the result is the same."""
         _check_whole_number("batch_size", batch_size)
-        x = self._checked_array("x", x, self.shapes[0])
-        return np.concatenate([self.forward(batch, training=False) for batch, _ in minibatches(x, x, batch_size)])
+        x = self._checked("x", x, self.shapes[0])
+        starts = range(0, len(x), batch_size)
+        return np.concatenate([self.forward(x[start : start + batch_size], training=False) for start in starts])
 
     def summary(self):
         """Print every layer with the shape of its output and the number of its weights."""
         print(f"{'Layer':<20} {'Output shape':<20} {'Param #':>12}")
         for layer, shape in zip(self.layers, self.shapes[1:], strict=True):
-            print(f"{type(layer).__name__:<20} {str((None, *shape)):<20} {_count(layer.weights):>12,}")
+            print(f"{type(layer).__name__:<20} {_shape(shape):<20} {_count(layer.weights):>12,}")
         print(f"Total params: {_count(self.weights):,}")
         print(f"Trainable params: {_count(self.trainable_weights):,}")
         print(f"Non-trainable params: {_count(self.weights) - _count(self.trainable_weights):,}")
@@ -520,49 +550,43 @@ class Sequential:
     def _step(self, x, y):
         """One step of training on one batch; return the loss before it."""
         y_pred = self.forward(x, training=True)
-        loss = self.loss(y, y_pred)
         self.backward(self.loss_gradient(y, y_pred))
         self.optimizer.apply(self.gradients, self.trainable_weights)
-        return float(loss)
+        return float(self.loss(y, y_pred))
 
-    def _loss(self, x, y, batch_size):
-        """The mean loss over all rows, in inference mode."""
-        total = 0.0
-        for x_batch, y_batch in minibatches(x, y, batch_size):
-            total += len(x_batch) * float(self.loss(y_batch, self.forward(x_batch, training=False)))
-        return total / len(x)
-
-    def _checked(self, x, y, within=""):
+    def _checked_pair(self, x, y, within=""):
         """x and y as arrays that fit the net, and each other."""
         if self.optimizer is None:
             raise ValueError("the net has no loss yet: call compile(optimizer, loss) first")
-        x = self._checked_array(f"{within}x", x, self.shapes[0])
-        y = self._checked_array(f"{within}y", y, self.shapes[-1])
+        x = self._checked(f"{within}x", x, self.shapes[0])
+        y = self._checked(f"{within}y", y, self.shapes[-1])
         _check(len(y) == len(x), f"{within}y", f"of {len(x)} rows, as x", len(y))
         return x, y
 
-    def _checked_array(self, argument, values, row_shape):
+    def _checked(self, argument, values, row_shape):
         """An array of finite numbers in the dtype of the net, of at least one row of the given shape."""
         if not self.has_weights:
             raise ValueError("the net has no weights yet: give it an rng to draw them from, or call set_weights first")
         try:
-            array = np.asarray(values, self.dtype)
+            given = np.asarray(values)
+            with np.errstate(over="ignore"):
+                array = given.astype(self.dtype, copy=False)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{argument} must be an array of numbers: {error}") from error
-        _check(
-            array.ndim and len(array) and array.shape[1:] == row_shape,
-            argument,
-            f"of shape {(None, *row_shape)}",
-            array.shape,
-        )
+        # Dates and digits in quotes can be cast, too.
+        _check(given.dtype.kind in "biufO", argument, "an array of numbers", given.dtype)
+        fits = array.size > 0 and array.shape[1:] == row_shape
+        _check(fits, argument, f"of shape {_shape(row_shape)} with N > 0", array.shape)
         finite = np.isfinite(array)
         if not finite.all():
             first = tuple(map(int, np.argwhere(~finite)[0]))
-            raise ValueError(f"{argument} must hold finite numbers only, got {array[first]} at {first}")
+            raise ValueError(
+                f"{argument} must hold numbers that are finite in {self.dtype}, got {given[first]} at {first}"
+            )
         return array
 
 
-# --- arguments and memory ---
+# --- arguments, shapes and memory ---
 
 
 def _check(condition, argument, allowed, given):
@@ -570,13 +594,17 @@ def _check(condition, argument, allowed, given):
         raise ValueError(f"{argument} must be {allowed}, got {given!r}")
 
 
-def _check_number(argument, value, low, high=math.inf):
-    allowed = f"a number in [{low}, {high}]" if math.isfinite(high) else f"a number from {low} up"
-    _check(isinstance(value, numbers.Real) and low <= value <= high, argument, allowed, value)
+def _number(argument, value, low, high=math.inf, closed=False):
+    """The value as a Python float: in its place, a np.float64 would turn float32 arrays into float64."""
+    inside = isinstance(value, numbers.Real) and (low <= value < high or closed and value == high)
+    allowed = f"a number in [{low}, {high}{']' if closed else ')'}"
+    _check(inside and not isinstance(value, bool), argument, allowed, value)
+    return float(value)
 
 
 def _check_whole_number(argument, value):
-    _check(isinstance(value, numbers.Integral) and value >= 1, argument, "a whole number from 1 up", value)
+    valid = isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
+    _check(valid, argument, "a whole number from 1 up", value)
 
 
 def _check_generator(rng, purpose):
@@ -588,8 +616,22 @@ def _check_channels(x, gamma):
 
 
 def _check_same_shape(y_true, y_pred):
-    # NumPy would broadcast (N,) with (N, 1) to (N, N) without a word.
+    # NumPy would silently broadcast (N,) with (N, 1) to (N, N).
     _check(y_true.shape == y_pred.shape, "y_pred", f"of the shape of y_true, {y_true.shape}", y_pred.shape)
+
+
+def _check_shapes(argument, arrays, like):
+    given, wanted = [array.shape for array in arrays], [array.shape for array in like]
+    _check(given == wanted, argument, f"arrays of the shapes {wanted}", given)
+
+
+def _all_but_last(x):
+    """The axes over which the statistics of a channel are taken, and the number of values in it."""
+    return tuple(range(x.ndim - 1)), x.size // x.shape[-1]
+
+
+def _shape(row_shape):
+    return str(("N", *row_shape)).replace("'", "")
 
 
 def _count(weights):
@@ -597,8 +639,9 @@ def _count(weights):
 
 
 def _keep_freed_memory():
-    """Free one large array, after which the C library of Linux (glibc) keeps the memory of arrays up to its size.
+    """Make the C library of Linux (glibc) keep the memory of freed arrays of up to 31 MiB for the next ones.
 
-    Before, it gives their memory back and fetches new pages for the next ones, a third of the time of a step.
+    It keeps what is smaller than the largest block freed so far; anything larger goes back to the system, and the
+    next array of that size has to wait for new pages.
     """
     np.empty(31 * 2**20, np.uint8)

@@ -1,5 +1,7 @@
 """`helpers.scratch` computes what Keras computes: layers, gradients, moving statistics, Adam, and whole trainings."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -79,10 +81,46 @@ def test_activation(name):
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("shape", [(64, 6), (4, 5, 3, 6)], ids=["rows", "images"])
-def test_batch_normalization(shape, training):
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.5, "epsilon": 0.5}], ids=["defaults", "settings"])
+@pytest.mark.parametrize("shape", [(64, 6), (8, 5, 6), (4, 5, 3, 6)], ids=["rows", "sequences", "images"])
+def test_batch_normalization(shape, settings, training):
     x = random(shape, mean=1.0, std=2.0)
-    assert_same_layer(scratch.BatchNormalization(), keras.layers.BatchNormalization(), x, training)
+    ours, theirs = scratch.BatchNormalization(**settings), keras.layers.BatchNormalization(**settings)
+    assert_same_layer(ours, theirs, x, training)
+
+
+def defaults(function):
+    """{argument: default} of those arguments that have a number as default."""
+    parameters = inspect.signature(function).parameters.values()
+    return {each.name: each.default for each in parameters if isinstance(each.default, int | float | bool)}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (scratch.BatchNormalization, keras.layers.BatchNormalization),
+        (scratch.batch_norm_train, keras.layers.BatchNormalization),
+        (scratch.batch_norm_inference, keras.layers.BatchNormalization),
+        (scratch.update_moving, keras.layers.BatchNormalization),
+        (scratch.SGD, keras.optimizers.SGD),
+        (scratch.Adam, keras.optimizers.Adam),
+    ],
+)
+def test_defaults_are_those_of_keras(ours, theirs):
+    mine, keras_defaults = defaults(ours), defaults(theirs)
+    assert mine and mine == {name: keras_defaults[name] for name in mine}
+
+
+def test_defaults_of_fit_are_those_of_keras():
+    parameters = inspect.signature(keras.Model.fit).parameters
+    assert defaults(scratch.Sequential.fit) == {"batch_size": 32, "epochs": 1, "shuffle": True, "verbose": 1}
+    # Keras' own words for 32 and 1 are None and "auto".
+    assert [parameters[name].default for name in ("batch_size", "epochs", "shuffle", "verbose")] == [
+        None,
+        1,
+        True,
+        "auto",
+    ]
 
 
 def test_batch_of_one_gives_beta():
@@ -238,7 +276,7 @@ def course_nets(units, dtype="float32"):
             keras.layers.Dropout(0.3, seed=seed),
             keras.layers.BatchNormalization(),
         ]
-    net = scratch.Sequential([*ours, scratch.Dense(1)], dtype=dtype)
+    net = scratch.Sequential([*ours, scratch.Dense(1)], np.random.default_rng(0), dtype)
     keras_net = keras.Sequential([*theirs, keras.layers.Dense(1)])
     net.set_weights(keras_net.get_weights())
     return net, keras_net

@@ -4,6 +4,7 @@ import inspect
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,12 +170,74 @@ def test_epoch_loss_is_weighted_by_the_size_of_the_batches():
     assert abs(np.mean(batches) - loss) > 1
 
 
+def test_loss_of_a_step_is_that_before_the_step():
+    x, y = wine_like(features=3)
+    net = linear_net(optimizer=scratch.SGD(0.5))
+    before = net.evaluate(x, y)
+    assert net.fit(x, y, batch_size=50, verbose=0).history["loss"] == [pytest.approx(before, rel=1e-6)]
+    assert net.evaluate(x, y) < 0.9 * before
+
+
+@pytest.mark.parametrize(
+    ("loss", "function"),
+    [
+        ("mae", "mean_absolute_error"),
+        ("mean_absolute_error", "mean_absolute_error"),
+        ("mse", "mean_squared_error"),
+        ("mean_squared_error", "mean_squared_error"),
+    ],
+)
+def test_names_of_losses_and_optimizers(loss, function):
+    """One step by name is the step put together by hand."""
+    x, y = wine_like(features=3)
+    for name, optimizer in {"sgd": scratch.SGD(), "adam": scratch.Adam()}.items():
+        net = linear_net(optimizer=name, loss=loss)
+        kernel, bias = net.get_weights()
+        y_pred = scratch.dense_forward(x, kernel, bias)
+        assert net.evaluate(x, y) == pytest.approx(getattr(scratch, function)(y, y_pred), rel=1e-6)
+        dy = getattr(scratch, f"{function}_gradient")(y, y_pred)
+        optimizer.apply(scratch.dense_backward(dy, x, kernel)[1:], [kernel, bias])
+        net.fit(x, y, batch_size=50, shuffle=False, verbose=0)
+        for ours, by_hand in zip(net.get_weights(), (kernel, bias), strict=True):
+            np.testing.assert_allclose(ours, by_hand, rtol=0, atol=1e-7)
+
+
 def test_validation_loss_is_taken_after_the_epoch_in_inference_mode():
     x, y = wine_like()
+    validation = wine_like(seed=1)
     net = course_net()
-    history = net.fit(x, y, batch_size=16, epochs=3, validation_data=(x, y), verbose=0).history
+    history = net.fit(x, y, batch_size=16, epochs=3, validation_data=validation, verbose=0).history
     assert list(history) == ["loss", "val_loss"] and [len(values) for values in history.values()] == [3, 3]
-    assert history["val_loss"][-1] == pytest.approx(net.evaluate(x, y), rel=1e-6)
+    assert history["val_loss"][-1] == net.evaluate(*validation) != net.evaluate(x, y)
+
+
+class Recorder(scratch.Layer):
+    """Changes nothing, and keeps the first column of every batch it is trained on."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, x, training):
+        if training:
+            self.seen.append(x[:, 0].tolist())
+        return x
+
+    def backward(self, dy):
+        return dy
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_shuffle(shuffle):
+    x, y = np.arange(60.0).reshape(20, 3) / 64, np.zeros((20, 1))
+    recorder = Recorder()
+    net = scratch.Sequential([scratch.Input((3,)), recorder, scratch.Dense(1)], rng()).compile("sgd", "mse")
+    net.fit(x, y, batch_size=8, epochs=3, shuffle=shuffle, verbose=0)
+    assert [len(batch) for batch in recorder.seen] == 3 * [8, 8, 4]
+    epochs = [np.concatenate(recorder.seen[start : start + 3]) for start in (0, 3, 6)]
+    assert all(np.array_equal(np.sort(epoch), x[:, 0]) for epoch in epochs)
+    assert len({epoch.tobytes() for epoch in epochs}) == (3 if shuffle else 1)
+    assert np.array_equal(epochs[0], x[:, 0]) == (not shuffle)
 
 
 def test_training_is_reproducible_and_touches_no_global_generator():
@@ -196,7 +259,9 @@ def test_a_new_order_and_new_masks_in_every_epoch():
     assert len({tuple(order) for order in orders}) == 3
     net = scratch.Sequential([scratch.Input((40,)), scratch.Dropout(0.5)], rng())
     masks = [net.forward(np.ones((5, 40), np.float32), training=True) for _ in range(3)]
-    assert len({mask.tobytes() for mask in masks}) == 3
+    other = scratch.Sequential([scratch.Input((40,)), scratch.Dropout(0.5)], rng(1))
+    masks.append(other.forward(np.ones((5, 40), np.float32), training=True))
+    assert len({mask.tobytes() for mask in masks}) == 4
 
 
 def test_rows_of_x_and_y_stay_together():
@@ -268,13 +333,35 @@ def test_flatten_puts_the_values_of_a_row_side_by_side():
 
 
 def test_summary(capsys):
-    course_net(units=1024).summary()
-    printed = capsys.readouterr().out
-    assert [line.split()[0] for line in printed.splitlines()[1:-3]] == [
-        *(3 * ["Dense", "Dropout", "BatchNormalization"]),
-        "Dense",
+    layers = [
+        scratch.Input((2, 3)),
+        scratch.Flatten(),
+        scratch.Dense(1024),
+        scratch.BatchNormalization(),
+        scratch.Dense(1),
     ]
-    assert "(None, 1024)" in printed and "1,049,600" in printed and "Total params: 2,124,801" in printed
+    scratch.Sequential(layers, rng()).summary()
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "Layer Output shape Param #",
+        "Flatten (N, 6) 0",
+        "Dense (N, 1024) 7,168",
+        "BatchNormalization (N, 1024) 4,096",
+        "Dense (N, 1) 1,025",
+        "Total params: 12,289",
+        "Trainable params: 10,241",
+        "Non-trainable params: 2,048",
+    ]
+
+
+def test_inference_keeps_no_batch():
+    """What only backward needs would hold on to the memory of the last batch, and mix it with a later one."""
+    x, y = wine_like()
+    net = course_net()
+    held = {name for name, _ in arrays_of(net)}
+    net.predict(x)
+    net.evaluate(x, y)
+    assert {name for name, _ in arrays_of(net)} == held
 
 
 def test_weights_given_out_are_copies():
@@ -326,16 +413,34 @@ BAD_ARGUMENTS = [
     (r"units must be a whole number from 1 up, got 0", lambda: scratch.Dense(0)),
     (r"activation must be .*got 'softmax'", lambda: scratch.Dense(1, activation="softmax")),
     (r"momentum must be a number in \[0, 1\], got 99", lambda: scratch.BatchNormalization(momentum=99)),
-    (r"epsilon must be a number from 0 up, got -1", lambda: scratch.BatchNormalization(epsilon=-1)),
-    (r"learning_rate must be a number from 0 up, got -1", lambda: scratch.SGD(-1)),
-    (r"learning_rate must be a number from 0 up, got 'fast'", lambda: scratch.Adam("fast")),
+    (r"epsilon must be a number in \[0, inf\), got -1", lambda: scratch.BatchNormalization(epsilon=-1)),
+    (r"learning_rate must be a number in \[0, inf\), got -1", lambda: scratch.SGD(-1)),
+    (r"learning_rate must be a number in \[0, inf\), got 'fast'", lambda: scratch.Adam("fast")),
     (r"beta_1 must be a number in \[0, 1\), got 1", lambda: scratch.Adam(beta_1=1)),
+    (r"beta_1 must be a number in \[0, 1\), got -0.1", lambda: scratch.Adam(beta_1=-0.1)),
+    (r"beta_2 must be a number in \[0, 1\), got 1.0", lambda: scratch.Adam(beta_2=1.0)),
     (r"beta_2 must be a number in \[0, 1\), got -0.1", lambda: scratch.Adam(beta_2=-0.1)),
-    (r"epsilon must be a number from 0 up, got -1", lambda: scratch.Adam(epsilon=-1)),
+    (r"epsilon must be a number in \[0, inf\), got -1", lambda: scratch.Adam(epsilon=-1)),
     (r"layers must be a list that begins with Input", lambda: scratch.Sequential([scratch.Dense(1)])),
     (r"layers must be a list that begins with Input", lambda: scratch.Sequential([])),
+    (r"layers must be new layers.*got <class", lambda: scratch.Sequential([scratch.Input((3,)), scratch.Dense], rng())),
+    (r"layers must be new layers.*got 'relu'", lambda: scratch.Sequential([scratch.Input((3,)), "relu"], rng())),
+    (r"shape must be a tuple such as \(11,\), got 11", lambda: scratch.Input(11)),
+    (r"shape must be a tuple such as \(11,\), got \(\)", lambda: scratch.Input(())),
+    (r"shape must be a whole number from 1 up, got -1", lambda: scratch.Input((-1,))),
+    (r"dtype must be .*got 'float16'", lambda: scratch.Sequential([scratch.Input((3,))], rng(), "float16")),
+    (r"rate must be .*got True", lambda: scratch.Dropout(True)),
+    (r"units must be .*got True", lambda: scratch.Dense(True)),
+    (r"learning_rate must be .*got inf", lambda: scratch.SGD(np.inf)),
+    (r"rng must be an np.random.Generator .*got 0", lambda: scratch.minibatches(X, X, 2, 0)),
+    (r"optimizer must be .*got <class", lambda: scratch.Sequential([scratch.Input((3,))]).compile(scratch.Adam, "mse")),
+    (r"optimizer must be .*got None", lambda: scratch.Sequential([scratch.Input((3,))]).compile(None, "mse")),
     (
-        r"put Flatten before it, got \(None, 8, 8\)",
+        r"loss must be .*got <function",
+        lambda: scratch.Sequential([scratch.Input((3,))]).compile("sgd", scratch.mean_squared_error),
+    ),
+    (
+        r"x of Dense must be of shape \(N, D\); put Flatten before it, got .*N, 8, 8\)",
         lambda: scratch.Sequential([scratch.Input((8, 8)), scratch.Dense(1)]),
     ),
     (r"optimizer must be .*got 'rmsprop'", lambda: scratch.Sequential([scratch.Input((3,))]).compile("rmsprop", "mse")),
@@ -349,24 +454,29 @@ def test_bad_arguments_are_named(message, call):
 
 
 def with_value(array, value):
+    """The value in two places; the first of them is to be named."""
     changed = array.copy()
-    changed[2, 1 if array.shape[1] > 1 else 0] = value
+    changed[2, array.shape[1] // 2] = changed[3, 0] = value
     return changed
 
 
 Y = np.ones((4, 1), np.float32)
+X64 = X.astype(np.float64)
 BAD_DATA = {
-    r"x must hold finite numbers only, got nan at \(2, 1\)": (with_value(X, np.nan), Y),
-    r"x must hold finite numbers only, got inf at \(2, 1\)": (with_value(X, np.inf), Y),
-    r"y must hold finite numbers only, got nan at \(2, 0\)": (X, with_value(Y, np.nan)),
-    r"x must be of shape \(None, 3\), got \(4, 2\)": (X[:, :2], Y),
-    r"x must be of shape \(None, 3\), got \(3,\)": (X[0], Y),
-    r"x must be of shape \(None, 3\), got \(0, 3\)": (X[:0], Y[:0]),
-    r"x must be of shape \(None, 3\), got \(\)": (1.0, Y),
-    r"y must be of shape \(None, 1\), got \(4,\)": (X, Y[:, 0]),
-    r"y must be of shape \(None, 1\), got \(4, 2\)": (X, np.ones((4, 2))),
+    r"x must hold numbers that are finite in float32, got nan at \(2, 1\)": (with_value(X, np.nan), Y),
+    r"x must hold numbers that are finite in float32, got inf at \(2, 1\)": (with_value(X, np.inf), Y),
+    r"x must hold numbers that are finite in float32, got 1e\+300 at \(2, 1\)": (with_value(X64, 1e300), Y),
+    r"y must hold numbers that are finite in float32, got nan at \(2, 0\)": (X, with_value(Y, np.nan)),
+    r"x must be of shape \(N, 3\) with N > 0, got \(4, 2\)": (X[:, :2], Y),
+    r"x must be of shape \(N, 3\) with N > 0, got \(3,\)": (X[0], Y),
+    r"x must be of shape \(N, 3\) with N > 0, got \(0, 3\)": (X[:0], Y[:0]),
+    r"x must be of shape \(N, 3\) with N > 0, got \(\)": (1.0, Y),
+    r"y must be of shape \(N, 1\) with N > 0, got \(4,\)": (X, Y[:, 0]),
+    r"y must be of shape \(N, 1\) with N > 0, got \(4, 2\)": (X, np.ones((4, 2))),
     r"y must be of 4 rows, as x, got 3": (X, Y[:3]),
-    r"x must be an array of numbers": (X.astype(str).tolist()[:3] + [["a", "b", "c"]], Y),
+    r"x must be an array of numbers: could not convert": (X.astype(str).tolist()[:3] + [["a", "b", "c"]], Y),
+    r"x must be an array of numbers, got dtype\('<U": (X.astype(str), Y),
+    r"x must be an array of numbers, got dtype\('<M8": (X.astype("datetime64[s]"), Y),
     r"y must be an array of numbers": (X, [[1], [2, 3], [4], [5]]),
 }
 
@@ -392,6 +502,8 @@ def test_bad_data_are_named_and_change_nothing(message):
         ("epochs must be a whole number from 1 up, got 0", {"epochs": 0}),
         ("epochs must be a whole number from 1 up, got 1.5", {"epochs": 1.5}),
         ("verbose must be 0 or 1, got 2", {"verbose": 2}),
+        (r"validation_data must be a pair \(x, y\), got 'tuple'", {"validation_data": (X, Y, Y)}),
+        (r"validation_data must be a pair \(x, y\), got 'ndarray'", {"validation_data": X}),
     ],
 )
 def test_bad_settings_of_fit_are_named(message, settings):
@@ -408,7 +520,7 @@ def test_fit_before_compile_and_shuffle_without_generator():
     net = scratch.Sequential([scratch.Input((3,)), scratch.Dense(1)]).compile("sgd", "mse")
     refused("give it an rng", net.fit, X, Y, verbose=0)
     net.set_weights([np.ones((3, 1)), np.ones(1)])
-    refused("rng must be .*where shuffle is True, got None", net.fit, X, Y, verbose=0)
+    refused("rng must be .* to shuffle rows or drop values, got None", net.fit, X, Y, verbose=0)
     assert len(net.fit(X, Y, shuffle=False, verbose=0).history["loss"]) == 1
 
 
@@ -435,12 +547,83 @@ def test_an_optimizer_belongs_to_one_net():
     adam = scratch.Adam()
     x, y = wine_like(features=3)
     linear_net(optimizer=adam).fit(x, y, verbose=0)
-    refused("parameters must be the arrays of the first call", linear_net(optimizer=adam).fit, x, y, verbose=0)
+    refused("another net needs another Adam", linear_net, optimizer=adam)
+    refused("another net needs another Adam", adam.apply, [X], [X.copy()])
 
 
-def test_as_many_gradients_as_parameters():
-    for optimizer in (scratch.SGD(), scratch.Adam()):
-        refused("argument 2 is longer", optimizer.apply, [X], [X.copy(), X.copy()])
+@pytest.mark.parametrize("optimizer", [scratch.SGD(), scratch.Adam()])
+@pytest.mark.parametrize("gradients", [[X], [X, X, X], [X, X[:, :1]], [X, X[0]]])
+def test_gradients_have_the_shapes_of_the_parameters(optimizer, gradients):
+    parameters = [X.copy(), X.copy()]
+    refused(
+        r"gradients must be arrays of the shapes \[\(4, 3\), \(4, 3\)\], got", optimizer.apply, gradients, parameters
+    )
+    assert all(np.array_equal(parameter, X) for parameter in parameters)
+
+
+def test_every_layer_is_used_once():
+    layer = scratch.Dense(3)
+    net = scratch.Sequential([scratch.Input((3,)), layer], rng())
+    before = net.get_weights()
+    refused("layers must be new layers", scratch.Sequential, [scratch.Input((5,)), layer], rng())
+    assert all(np.array_equal(a, b) for a, b in zip(before, net.get_weights(), strict=True))
+    twice = scratch.Dense(3)
+    refused("layers must be new layers", scratch.Sequential, [scratch.Input((3,)), twice, twice], rng())
+
+
+def test_backward_follows_forward_in_training_mode():
+    net = linear_net()
+    refused("backward needs forward", net.backward, Y)
+    net.forward(X, training=True)
+    net.backward(Y)
+    net.forward(X, training=False)
+    refused("backward needs forward", net.backward, Y)
+
+
+def test_without_generator_nothing_is_dropped_in_training():
+    net = scratch.Sequential(
+        [scratch.Input((3,)), scratch.BatchNormalization(), scratch.Dropout(0.5), scratch.Dense(1)]
+    )
+    net.set_weights([*np.ones((4, 3)), np.ones((3, 1)), np.ones(1)])
+    before = net.compile("sgd", "mse").get_weights()
+    refused("rng must be .* to shuffle rows or drop values, got None", net.fit, X, Y, shuffle=False, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, net.get_weights(), strict=True))
+    assert net.predict(X).shape == (4, 1)
+
+
+def test_settings_of_numpy_types_do_not_make_float64():
+    epsilon, rate = np.float64(1e-3), np.float64(0.5)
+    layers = [
+        scratch.Input((3,)),
+        scratch.BatchNormalization(np.float64(0.9), epsilon),
+        scratch.Dropout(rate),
+        scratch.Dense(1),
+    ]
+    optimizer = scratch.Adam(*np.array([1e-3, 0.9, 0.999, 1e-7]))
+    net = scratch.Sequential(layers, rng()).compile(optimizer, "mse")
+    net.fit(X, Y, verbose=0)
+    assert {array.dtype for _, array in [*arrays_of(net), *arrays_of(optimizer)]} == {np.dtype(np.float32)}
+
+
+def test_tables_of_pandas_are_data_too():
+    x, y = wine_like(rows=6, features=3)
+    table = pd.DataFrame(x, index=[5, 4, 3, 2, 1, 0])
+    net, same = linear_net(), linear_net()
+    net.fit(table, pd.DataFrame(y), batch_size=2, verbose=0)
+    same.fit(x, y, batch_size=2, verbose=0)
+    assert np.array_equal(net.predict(table), same.predict(x))
+    batches = [rows for rows, _ in scratch.minibatches(table, table[0], 4)]
+    assert np.array_equal(np.concatenate(batches), x)
+
+
+def test_functions_take_whole_numbers():
+    """The toy arrays of a lesson, np.arange(8), are no floats."""
+    x = np.arange(8).reshape(4, 2)
+    y, mask = scratch.dropout_forward(x, 0.5, rng())
+    assert set(np.unique(mask)) <= {0.0, 2.0} and np.array_equal(y, x * mask)
+    assert np.array_equal(scratch.dense_forward(x, np.ones((2, 1), int), np.full(1, 0.5))[:, 0], [1.5, 5.5, 9.5, 13.5])
+    normalized = [scratch.batch_norm_train(each, np.ones(2), np.zeros(2))[0] for each in (x, x.astype(float))]
+    assert np.array_equal(*normalized)
 
 
 # --- properties, for any input ---
