@@ -516,11 +516,7 @@ class Sequential:
             np.errstate(over="ignore", invalid="ignore", divide="ignore"),
         ):
             for _ in range(epochs):
-                total = 0.0
-                for x_batch, y_batch in minibatches(x, y, batch_size, self.rng if shuffle else None):
-                    total += len(x_batch) * self._step(x_batch, y_batch)
-                    bar.update()
-                history["loss"].append(total / len(x))
+                history["loss"].append(self._epoch(x, y, batch_size, self.rng if shuffle else None, bar))
                 if validation_data is not None:
                     history["val_loss"].append(self.evaluate(*validation_data))
                 bar.set_postfix({name: f"{values[-1]:.4f}" for name, values in history.items()})
@@ -547,6 +543,14 @@ class Sequential:
         print(f"Trainable params: {_count(self.trainable_weights):,}")
         print(f"Non-trainable params: {_count(self.weights) - _count(self.trainable_weights):,}")
 
+    def _epoch(self, x, y, batch_size, rng, bar):
+        """One step on every batch; return the mean loss over all rows: a smaller last batch counts less."""
+        total = 0.0
+        for x_batch, y_batch in minibatches(x, y, batch_size, rng):
+            total += len(x_batch) * self._step(x_batch, y_batch)
+            bar.update()
+        return total / len(x)
+
     def _step(self, x, y):
         """One step of training on one batch; return the loss before it."""
         y_pred = self.forward(x, training=True)
@@ -569,12 +573,13 @@ class Sequential:
             raise ValueError("the net has no weights yet: give it an rng to draw them from, or call set_weights first")
         try:
             given = np.asarray(values)
+            # Dates and digits in quotes could be cast as well; objects are, or fail to be, one by one.
+            is_number = given.dtype.kind in "biufO"
             with np.errstate(over="ignore"):
-                array = given.astype(self.dtype, copy=False)
+                array = given.astype(self.dtype, copy=False) if is_number else given
         except (TypeError, ValueError) as error:
             raise ValueError(f"{argument} must be an array of numbers: {error}") from error
-        # Dates and digits in quotes can be cast, too.
-        _check(given.dtype.kind in "biufO", argument, "an array of numbers", given.dtype)
+        _check(is_number, argument, "an array of numbers", given.dtype)
         fits = array.size > 0 and array.shape[1:] == row_shape
         _check(fits, argument, f"of shape {_shape(row_shape)} with N > 0", array.shape)
         finite = np.isfinite(array)
