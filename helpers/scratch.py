@@ -21,7 +21,9 @@ def dense_forward(x, weights, bias):
     Raises ValueError if x does not have as many columns as the weights have rows.
     """
     _check(x.ndim == 2 and x.shape[1] == len(weights), "x", f"of shape (N, {len(weights)})", x.shape)
-    return x @ weights + bias
+    y = x @ weights
+    y += bias
+    return y
 
 
 def dense_backward(dy, x, weights):
@@ -80,11 +82,14 @@ def batch_norm_train(x, gamma, beta, epsilon=1e-3):
     _check_channels(x, gamma)
     axes, n = _all_but_last(x)
     mean = x.sum(axes) / n
-    centred = x - mean
-    variance = np.square(centred).sum(axes) / n
+    # In place from here on: of a large batch, every new array costs more time than the arithmetic.
+    x_hat = x - mean
+    variance = np.square(x_hat).sum(axes) / n
     inverse_std = 1 / np.sqrt(variance + epsilon)
-    x_hat = centred * inverse_std
-    return gamma * x_hat + beta, (x_hat, inverse_std, gamma), mean, variance
+    x_hat *= inverse_std
+    y = gamma * x_hat
+    y += beta
+    return y, (x_hat, inverse_std, gamma), mean, variance
 
 
 def batch_norm_backward(dy, cache):
@@ -98,7 +103,9 @@ def batch_norm_backward(dy, cache):
     axes, n = _all_but_last(dy)
     dgamma = (dy * x_hat).sum(axes)
     dbeta = dy.sum(axes)
-    dx = gamma * inverse_std * (dy - dbeta / n - x_hat * (dgamma / n))
+    dx = dy - dbeta / n
+    dx -= x_hat * (dgamma / n)
+    dx *= gamma * inverse_std
     return dx, dgamma, dbeta
 
 
@@ -509,7 +516,6 @@ class Sequential:
             history["val_loss"] = []
         if shuffle or any(isinstance(layer, Dropout) for layer in self.layers):
             _check_generator(self.rng, "to shuffle rows or drop values")
-        _keep_freed_memory()
         steps = epochs * math.ceil(len(x) / batch_size)
         with (
             tqdm(total=steps, unit="step", file=sys.stdout, disable=not verbose) as bar,
@@ -591,7 +597,7 @@ class Sequential:
         return array
 
 
-# --- arguments, shapes and memory ---
+# --- arguments and shapes ---
 
 
 def _check(condition, argument, allowed, given):
@@ -641,12 +647,3 @@ def _shape(row_shape):
 
 def _count(weights):
     return sum(weight.size for weight in weights)
-
-
-def _keep_freed_memory():
-    """Make the C library of Linux (glibc) keep the memory of freed arrays of up to 31 MiB for the next ones.
-
-    It keeps what is smaller than the largest block freed so far; anything larger goes back to the system, and the
-    next array of that size has to wait for new pages.
-    """
-    np.empty(31 * 2**20, np.uint8)

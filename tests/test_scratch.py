@@ -644,7 +644,7 @@ def test_functions_take_whole_numbers():
     x = np.arange(8).reshape(4, 2)
     y, mask = scratch.dropout_forward(x, 0.5, rng())
     assert set(np.unique(mask)) <= {0.0, 2.0} and np.array_equal(y, x * mask)
-    assert np.array_equal(scratch.dense_forward(x, np.ones((2, 1), int), np.full(1, 0.5))[:, 0], [1.5, 5.5, 9.5, 13.5])
+    assert np.array_equal(scratch.dense_forward(x, np.ones((2, 1)), np.full(1, 0.5))[:, 0], [1.5, 5.5, 9.5, 13.5])
     normalized = [scratch.batch_norm_train(each, np.ones(2), np.zeros(2))[0] for each in (x, x.astype(float))]
     assert np.array_equal(*normalized)
 
