@@ -525,7 +525,7 @@ class Sequential:
                 history["loss"].append(self._epoch(x, y, batch_size, self.rng if shuffle else None, bar))
                 if validation_data is not None:
                     history["val_loss"].append(self.evaluate(*validation_data))
-                bar.set_postfix({name: f"{values[-1]:.4f}" for name, values in history.items()})
+                bar.set_postfix({name: f"{values[-1]:.4f}" for name, values in history.items()}, refresh=False)
         return History(history)
 
     def evaluate(self, x, y, batch_size=256):
