@@ -587,7 +587,9 @@ class Sequential:
             raise ValueError(f"{argument} must be an array of numbers: {error}") from error
         _check(is_number, argument, "an array of numbers", given.dtype)
         fits = array.size > 0 and array.shape[1:] == row_shape
-        _check(fits, argument, f"of shape {_shape(row_shape)} with N > 0", array.shape)
+        # The likeliest slip of all: a column of a table, taken out with one pair of brackets.
+        hint = " (reshape(-1, 1) makes a column of it)" if array.ndim == 1 and row_shape == (1,) else ""
+        _check(fits, argument, f"of shape {_shape(row_shape)} with N > 0{hint}", array.shape)
         finite = np.isfinite(array)
         if not finite.all():
             first = tuple(map(int, np.argwhere(~finite)[0]))

@@ -81,6 +81,11 @@ def test_activation(name):
 
 
 @pytest.mark.parametrize("training", [True, False])
+def test_flatten(training):
+    assert_same_layer(scratch.Flatten(), keras.layers.Flatten(), random((5, 4, 3, 2)), training)
+
+
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("settings", [{}, {"momentum": 0.5, "epsilon": 0.5}], ids=["defaults", "settings"])
 @pytest.mark.parametrize("shape", [(64, 6), (8, 5, 6), (4, 5, 3, 6)], ids=["rows", "sequences", "images"])
 def test_batch_normalization(shape, settings, training):

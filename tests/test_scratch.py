@@ -490,7 +490,7 @@ BAD_DATA = {
     r"x must be of shape \(N, 3\) with N > 0, got \(3,\)": (X[0], Y),
     r"x must be of shape \(N, 3\) with N > 0, got \(0, 3\)": (X[:0], Y[:0]),
     r"x must be of shape \(N, 3\) with N > 0, got \(\)": (1.0, Y),
-    r"y must be of shape \(N, 1\) with N > 0, got \(4,\)": (X, Y[:, 0]),
+    r"y must be of shape \(N, 1\) with N > 0 \(reshape\(-1, 1\) makes a column of it\), got \(4,\)": (X, Y[:, 0]),
     r"y must be of shape \(N, 1\) with N > 0, got \(4, 2\)": (X, np.ones((4, 2))),
     r"y must be of 4 rows, as x, got 3": (X, Y[:3]),
     r"x must be an array of numbers: could not convert": (pd.DataFrame([[1, 2, 3], [1, 2, "three"]]), Y[:2]),
