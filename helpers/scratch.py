@@ -44,16 +44,18 @@ def relu_backward(dy, x):
 # --- dropout ---
 
 
-def dropout_forward(x, rate, rng):
+def dropout_forward(x, rate, rng, training=True):
     """Set each value to 0 with probability `rate` and multiply the others by 1 / (1 - rate): x -> y, mask, same shape.
 
     y = x * mask, where the mask holds 0 and 1 / (1 - rate). For rate < 1 the expected value of y is x; for rate 1
-    y is 0. This is training mode; in inference mode dropout then has nothing to do ("inverted dropout").
-    Raises ValueError for a rate outside [0, 1] or an rng that is no np.random.Generator.
+    y is 0. In inference mode there is then nothing to do ("inverted dropout"): y is x, the mask None.
+    Raises ValueError for a rate outside [0, 1] or, in training mode, an rng that is no np.random.Generator.
     Source: Srivastava et al. (2014), Dropout: A Simple Way to Prevent Neural Networks from Overfitting, section 10,
     where p = 1 - rate is the probability of keeping a value.
     """
     rate = _number("rate", rate, 0, 1, closed=True)
+    if not training:
+        return x, None
     _check_generator(rng, "to draw the mask")
     keep = rng.random(x.shape, dtype=np.float32) >= rate
     scale = 0.0 if rate == 1 else 1 / (1 - rate)
@@ -258,9 +260,7 @@ class Dropout(Layer):
         return input_shape
 
     def forward(self, x, training):
-        if not training:
-            return x
-        y, self.mask = dropout_forward(x, self.rate, self.rng)
+        y, self.mask = dropout_forward(x, self.rate, self.rng, training)
         return y
 
     def backward(self, dy):

@@ -148,6 +148,12 @@ def test_functions_leave_their_arguments_alone():
 # --- training ---
 
 
+def test_dropout_leaves_everything_alone_in_inference_mode():
+    x = np.ones((4, 3), np.float32)
+    y, mask = scratch.dropout_forward(x, 0.3, None, training=False)
+    assert y is x and mask is None
+
+
 def test_fit_finds_the_line_of_least_squares():
     x = rng().standard_normal((200, 3))
     y = x @ [[1.0], [-2.0], [0.5]] + 3 + 0.1 * rng(1).standard_normal((200, 1))
