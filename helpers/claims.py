@@ -8,16 +8,15 @@ import os
 import numpy as np
 
 from helpers.data import sources_in_use
-from helpers.language import Bilingual, show
+from helpers.language import Bilingual, card_html, show
 
 # The mime type under which `course run` finds a claim in a cell's outputs.
 MIME_TYPE = "application/vnd.course.claim+json"
 
-# Mark and word together: a colour alone tells nothing to many readers.
 _WORDS = {
-    "held": ("✓", "#1a7f37", "Checked", "已检验"),
-    "broken": ("✗", "#b42318", "Not true in this run", "本次运行中不成立"),
-    "not checked": ("–", "#6e7781", "Not checked in this run", "本次运行未检验"),
+    "held": ("✓", "#1a7f37", Bilingual("Checked", "已检验")),
+    "broken": ("✗", "#b42318", Bilingual("Not true in this run", "本次运行中不成立")),
+    "not checked": ("–", "#6e7781", Bilingual("Not checked in this run", "本次运行未检验")),
 }
 _WHEN_BROKEN = Bilingual(
     en="Training starts from random weights, so once in a while a true statement fails in a single run. "
@@ -95,16 +94,12 @@ def _shown(values):
 
 
 def _card(status, sentence, measured, explanation):
-    mark, colour, en, zh = _WORDS[status]
     number = f" <code>{html.escape(measured)}</code>" if measured else ""
-    return (
-        f'<div style="border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0;">'
-        f'<strong style="color: {colour}">{mark} <span lang="en">{en}</span> <span lang="zh">{zh}</span></strong>'
-        f"{number}{sentence.to_html()}{explanation.to_html() if explanation else ''}</div>"
-    )
+    parts = (text.to_html() for text in (sentence, explanation) if text)
+    return card_html(*_WORDS[status], *parts, beside=number)
 
 
 def _plain(status, sentence, measured, explanation):
-    mark, _, en, zh = _WORDS[status]
-    first = f"{mark} {en} · {zh}" + (f" [{measured}]" if measured else "")
+    mark, _, words = _WORDS[status]
+    first = f"{mark} {words.en} · {words.zh}" + (f" [{measured}]" if measured else "")
     return "\n".join(str(part) for part in (first, sentence, explanation) if part)

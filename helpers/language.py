@@ -76,6 +76,18 @@ def show(bundle):
     display(_Shown(bundle))
 
 
+def card_html(mark, colour, words, *parts, beside=""):
+    """A framed note: a mark and its words (a Bilingual), what stands beside them, then parts of HTML below.
+
+    Mark and words together, because a colour alone tells nothing to many readers.
+    """
+    return (
+        f'<div style="border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0;">'
+        f'<strong style="color: {colour}">{mark} <span lang="en">{words.en}</span> '
+        f'<span lang="zh">{words.zh}</span></strong>{beside}{"".join(parts)}</div>'
+    )
+
+
 def language_switch():
     """Display the switch: English, Chinese or both. It works without a kernel."""
     # Radio names are document-wide, and JupyterLab shows several notebooks in one document.
