@@ -21,6 +21,8 @@ _HOME = {
     "plot_learning_curves": "plotting",
     "plot_results": "plotting",
     "show_figure": "plotting",
+    "progress": "exercises",
+    "reset_progress": "exercises",
 }
 
 __all__ = sorted(_HOME)
