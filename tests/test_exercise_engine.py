@@ -1,0 +1,587 @@
+"""The engine of the exercises: hostile answers, what a card shows, what is remembered."""
+
+import inspect
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+
+import keras
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+import helpers.language
+from helpers.course.languages import code_problems
+from helpers.exercises import UNITS, dropout, progress, questions, reset_progress
+from helpers.exercises.engine import progress as records
+from helpers.exercises.engine.feedback import MIME_TYPE
+from helpers.exercises.engine.judge import Case, Misconception
+from helpers.exercises.engine.question import code
+
+
+@pytest.fixture(autouse=True)
+def record(monkeypatch, tmp_path):
+    """A record of this test's own."""
+    path = tmp_path / "learner" / "progress.json"
+    monkeypatch.setenv("COURSE_PROGRESS", str(path))
+    return path
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed, as mime bundles."""
+    bundles = []
+    monkeypatch.setattr(helpers.language, "display", lambda shown: bundles.append(shown._repr_mimebundle_()))
+    return bundles
+
+
+# A question without chance, quick to be stopped.
+@code(
+    en="Write `double(x)`, which returns twice `x`.",
+    zh="编写 `double(x)`，返回 `x` 的两倍。",
+    cases=[
+        Case("a row", "一行", lambda rng: (rng.uniform(1, 2, (1, 3)),)),
+        Case("a square", "方阵", lambda rng: (rng.uniform(1, 2, (3, 3)),)),
+    ],
+    misconceptions=[
+        Misconception("squared", lambda x: x * x, en="You square `x`.", zh="你把 `x` 平方了。"),
+        Misconception("summed", lambda x: x.sum(axis=1), en="You sum the rows of `x`.", zh="你对 `x` 的各行求了和。"),
+    ],
+    hints=[("How often is `x` added?", "`x` 加了几次？"), ("Look at one number.", "先看一个数。")],
+    analysis=("A number is added to itself, and an array does that for all.", "数与自身相加，数组会对所有的数这样做。"),
+    seconds=1,
+)
+def double(x):
+    return x + x
+
+
+# --- hostile answers ---
+
+
+def raising(x):
+    raise ValueError("no idea")
+
+
+def endless(x):
+    while True:
+        pass
+
+
+def endless_and_stubborn(x):
+    while True:
+        try:  # noqa: SIM105
+            time.sleep(0.01)
+        except:  # noqa: E722
+            pass
+
+
+def asleep(x):
+    time.sleep(1000)
+
+
+def leaving(x):
+    sys.exit(3)
+
+
+def recursive(x):
+    return recursive(x)
+
+
+class Shapeless:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("I am not an array")
+
+
+class Liar:
+    shape = (1, 3)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.zeros((2, 2))
+
+
+class NamelessError(Exception):
+    def __str__(self):
+        raise ValueError("even this fails")
+
+
+def nameless(x):
+    raise NamelessError
+
+
+def forgetful(x):
+    y = 2 * x  # noqa: F841
+
+
+def far_too_large(x):
+    return np.broadcast_to(x[0, 0], (10**6, 10**6))
+
+
+def out_of_memory(x):
+    return np.ones((10**7, 10**7))
+
+
+def changing(x):
+    x *= 2
+    return x
+
+
+def talkative(x):
+    for _ in range(10**5):
+        print("I am here")
+    return 2 * x
+
+
+def seeding(x):
+    np.random.seed(1)
+    random.seed(1)
+    np.seterr(all="raise")
+    return 2 * x
+
+
+def patching(x):
+    np.mean = np.add = None
+    np.random.default_rng = None
+    return 2 * x
+
+
+def interrupting(x):
+    raise GeneratorExit
+
+
+# Each with its status and what must be said, in both languages.
+HOSTILE = [
+    (raising, "raised", "ValueError: no idea", "给某个函数传了它不接受的值"),
+    (endless, "stopped", "still running after 1 seconds", "运行了 1 秒还没有结束"),
+    (endless_and_stubborn, "stopped", "still running", "还没有结束"),
+    (asleep, "stopped", "still running", "还没有结束"),
+    (leaving, "raised", "SystemExit: 3", "在笔记本里请去掉它"),
+    (recursive, "raised", "calls itself without end", "不停地调用自己"),
+    (nameless, "raised", "NamelessError", "消息"),
+    (interrupting, "raised", "GeneratorExit", "消息"),
+    (forgetful, "wrong", "returns nothing", "什么也没有返回"),
+    (lambda x: "six", "wrong", "type `str", "类型是 `str"),
+    (lambda x: [["1", "2", "3"]], "wrong", "array of numbers", "由数字组成的数组"),
+    (lambda x: [[1, 2], [3]], "wrong", "array of numbers", "由数字组成的数组"),
+    (lambda x: object(), "wrong", "type `object`", "类型是 `object`"),
+    (lambda x: Shapeless(), "raised", "RuntimeError: I am not an array", "消息"),
+    (lambda x: Liar(), "wrong", "`(2, 2)`", "`(2, 2)`"),
+    (lambda x: {"a": 1}, "wrong", "type `dict`", "类型是 `dict`"),
+    (lambda x: 2j * x, "wrong", "complex128", "complex128"),
+    (lambda x: np.inf * x, "wrong", "`inf`", "`inf`"),
+    (lambda x: np.nan * x, "wrong", "`nan`", "`nan`"),
+    (lambda x: (2 * x).astype(int), "wrong", "int64", "整数"),
+    (far_too_large, "wrong", "`(1000000, 1000000)`", "`(1000000, 1000000)`"),
+    (out_of_memory, "raised", "larger than the memory", "内存放不下"),
+    (changing, "wrong", "changed `x` in place", "原地改动了 `x`"),
+    (lambda: 1, "wrong", "arguments `(x)`", "参数是 `(x)`"),
+    (lambda x, y: 1, "wrong", "`(x, y)`", "`(x, y)`"),
+    (patching, "wrong", "`np.random.default_rng`", "已经恢复"),
+    (talkative, "right", "I am here", "你的代码输出了"),
+    (seeding, "right", "Checked", "检查过"),
+    (keras.ops.add, "wrong", "arguments", "参数"),
+]
+
+
+@pytest.mark.parametrize(("answer", "status", "en", "zh"), HOSTILE)
+def test_a_hostile_answer_is_told_what_is_wrong_and_leaves_nothing_behind(answer, status, en, zh, shown, capfd):
+    before = np.random.get_state()[1].copy(), random.getstate(), np.geterr(), np.mean, np.add, np.random.default_rng
+    double.check(answer)
+    after = np.random.get_state()[1].copy(), random.getstate(), np.geterr(), np.mean, np.add, np.random.default_rng
+    for old, new in zip(before, after, strict=True):
+        assert np.array_equal(old, new) if isinstance(old, np.ndarray) else old == new
+    (card,) = shown
+    assert card[MIME_TYPE]["status"] == status, card["text/plain"]
+    assert en in card["text/plain"] and zh in card["text/plain"], card["text/plain"]
+    # Not a word beside the card, and no line of ours in it.
+    assert capfd.readouterr() == ("", "")
+    assert "Traceback" not in card["text/plain"] and "engine" not in card["text/plain"]
+    assert len(card["text/html"]) < 6000
+    assert sys.gettrace() is None or "coverage" in sys.modules
+
+
+def test_numpy_replaced_before_the_check_is_put_back(shown, monkeypatch):
+    original = np.mean
+    np.mean = len
+    double.check(lambda x: 2 * x)
+    assert np.mean is original and "`np.mean`" in shown[0]["text/plain"]
+    double.check(lambda x: 2 * x)
+    assert shown[1][MIME_TYPE]["status"] == "right"
+
+
+def test_the_learners_own_interrupt_is_not_swallowed(shown):
+    def pressed(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        double.check(pressed)
+
+
+def test_the_line_of_an_exception_is_the_learners_own(shown):
+    def wrong_shapes(x):
+        y = x @ x  # here
+        return y
+
+    double.check(wrong_shapes)
+    text = shown[0]["text/plain"]
+    assert f"line {inspect.getsourcelines(wrong_shapes)[1] + 1}:  y = x @ x  # here" in text
+    assert "shapes that do not fit" in text and "形状不相容" in text
+
+
+NOTEBOOK_CELLS = [
+    "from helpers.exercises import dropout as ask",
+    "def f(x, rate, rng, training):\n    while True:\n        try:\n            pass\n        except BaseException:\n"
+    "            pass\n\nask.dropout_forward.check(f)",
+    "def f(x, rate, rng, training):\n    import sys\n    sys.exit()\n\nask.dropout_forward.check(f)",
+    "def f(x, rate, rng, training):\n    y = x @ x\n    return y\n\nask.dropout_forward.check(f)",
+    "import time\n\ndef f(x, rate, rng, training):\n    time.sleep(60)\n\nask.dropout_forward.check(f)",
+    "def f(dy, mask):\n    print('seen')\n    return dy * mask\n\nask.dropout_backward.check(f)",
+    "'still alive'",
+]
+
+
+def test_in_a_real_kernel_nothing_ends_it_and_nothing_is_written_to_stderr(record):
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in NOTEBOOK_CELLS])
+    started = time.monotonic()
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    assert time.monotonic() - started < 60
+    outputs = [list(cell.outputs) for cell in notebook.cells]
+    streams = [output for cell in outputs for output in cell if output.output_type in ("stream", "error")]
+    assert streams == []
+    statuses = [output.data[MIME_TYPE]["status"] for cell in outputs[1:-1] for output in cell]
+    assert statuses == ["stopped", "raised", "raised", "stopped", "right"]
+    assert "line 2:  y = x @ x" in outputs[3][0].data["text/plain"]
+    assert "seen" in outputs[5][0].data["text/plain"]
+    assert outputs[-1][0].data["text/plain"] == "'still alive'"
+    assert json.loads(record.read_text(encoding="utf-8"))["questions"]["dropout.dropout_backward"]["right"]
+
+
+# --- cards ---
+
+
+class Elements(HTMLParser):
+    """Checks that tags are closed, and collects the text by language."""
+
+    def __init__(self, markup):
+        super().__init__()
+        self.open, self.texts = [], {"en": "", "zh": ""}
+        self.feed(markup)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append((tag, dict(attributes).get("lang")))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for language in {language for _, language in self.open if language}:
+            self.texts[language] += data
+
+
+def test_a_card_has_a_mark_a_word_and_a_table_in_both_languages(shown):
+    double.check(lambda x: x * 3)
+    (card,) = shown
+    elements = Elements(card["text/html"])
+    assert "✗" in card["text/html"] and "✗" in card["text/plain"]
+    for language, words in {
+        "en": ["Not yet", "differs", "a row", "yours", "expected", ".hint()"],
+        "zh": ["还不对", "不同", "一行", "你的", "应为", ".hint()"],
+    }.items():
+        assert all(word in elements.texts[language] for word in words)
+        assert all(word in card["text/plain"] for word in words)
+    x = np.random.default_rng(0).uniform(1, 2, (1, 3))
+    assert "<code>[[" + ", ".join(f"{value:.4g}" for value in 3 * x[0]) + "]]</code>" in card["text/html"]
+    assert "<code>[[" + ", ".join(f"{value:.4g}" for value in 2 * x[0]) + "]]</code>" in card["text/html"]
+
+
+def test_the_case_that_is_wrong_and_those_that_are_right_are_told_apart(shown):
+    double.check(lambda x: 2 * x if x.shape[0] == 1 else 2 * x.T)
+    assert "It shows here: a square. Already right: a row." in shown[0]["text/plain"]
+    assert "问题出现在：方阵。已经正确的：一行。" in shown[0]["text/plain"]
+
+
+def test_of_a_large_array_the_worst_entry_is_shown():
+    @code(
+        en="e", zh="中", analysis=("e", "中"),
+        cases=[Case("large", "大", lambda rng: (np.ones((10, 10)),))],
+    )  # fmt: skip
+    def same(x):
+        return x + 0.0
+
+    def wrong(x):
+        y = x.copy()
+        y[3, 4], y[2, 2] = 9, 5
+        return y
+
+    (row,) = same.judge(wrong).table
+    assert (row.label.en, row.yours, row.expected) == ("`y` `[3, 4]`", "9", "1")
+
+
+def test_what_a_learner_wrote_is_shown_and_not_interpreted(shown):
+    def evil(x):
+        print("<script>alert(1)</script>")
+        raise ValueError("<b>bold</b>")
+
+    double.check(evil)
+    assert "<script>" not in shown[0]["text/html"] and "<b>" not in shown[0]["text/html"]
+    Elements(shown[0]["text/html"])
+
+
+def test_a_misconception_is_recorded_by_name_for_programs(shown):
+    double.check(lambda x: x**2)
+    assert shown[0][MIME_TYPE] == {
+        "question": "test_exercise_engine.double",
+        "status": "wrong",
+        "misconception": "squared",
+    }
+    assert "You square" in shown[0]["text/plain"] and "你把 `x` 平方了" in shown[0]["text/plain"]
+
+
+def test_of_two_mistakes_one_is_named_even_if_the_other_is_there_too():
+    """Squared where it is a row, something else for a square: the misconception does not explain everything."""
+    wrong = double.judge(lambda x: x * x if len(x) == 1 else x * 7)
+    assert wrong.misconception is None
+    assert double.judge(lambda x: x.sum(axis=1)).misconception == "summed"
+
+
+@pytest.mark.parametrize("call", [lambda q: q.check(), lambda q: q.check(q), lambda q: q.check(np.ones(3))])
+def test_a_check_that_was_called_wrongly_says_how_to_call_it(call, shown, record):
+    call(double)
+    assert shown[0][MIME_TYPE]["status"] == "note"
+    assert "`.check(double)`" in shown[0]["text/plain"]
+    assert not record.exists()
+
+
+def test_the_task_is_shown_when_the_question_is_evaluated():
+    assert "Write `double(x)`" in repr(double) and "编写 `double(x)`" in repr(double)
+    assert "<code>double(x)</code>" in double._repr_mimebundle_()["text/html"]
+
+
+# --- hints and solutions ---
+
+
+def test_hints_come_one_by_one_and_begin_again(shown):
+    for _ in range(3):
+        double.hint()
+    said = [card["text/plain"] for card in shown]
+    assert "1 / 2" in said[0] and "How often" in said[0] and "加了几次" in said[0]
+    assert "2 / 2" in said[1] and "Look at one number" in said[1]
+    assert said[2] == said[0]
+
+
+def test_the_solution_opens_after_an_attempt(shown, record):
+    double.solution()
+    assert "return x + x" not in shown[-1]["text/plain"] and "show me" in shown[-1]["text/plain"]
+    double.check(lambda x: x)
+    double.solution()
+    assert "return x + x" in shown[-1]["text/plain"]
+    assert "added to itself" in shown[-1]["text/plain"] and "自身相加" in shown[-1]["text/plain"]
+
+
+def test_an_untouched_starter_does_not_open_the_solution(shown):
+    def starter(x):
+        raise NotImplementedError
+
+    double.check(starter)
+    double.solution()
+    assert "return x + x" not in shown[-1]["text/plain"]
+
+
+def test_the_solution_opens_with_the_word(shown):
+    double.solution("show me")
+    assert shown[-1]["text/plain"].splitlines()[1:3] == ["def double(x):", "    return x + x"]
+
+
+# --- predictions ---
+
+
+def test_a_prediction_opens_after_a_choice_and_keeps_the_first(shown, record):
+    question = dropout.variance_at_rate_half
+    assert all(choice.en in repr(question) and choice.zh in repr(question) for choice in question.choices.values())
+    assert not any(choice.en_why in repr(question) for choice in question.choices.values())
+    question.solution()
+    assert shown[-1][MIME_TYPE]["status"] == "note"
+    question.predict("b")
+    assert shown[-1][MIME_TYPE]["status"] == "mispredicted"
+    assert question.choices["B"].en_why in shown[-1]["text/plain"]
+    assert question.choices["C"].zh_why in shown[-1]["text/plain"]
+    question.predict("C")
+    assert shown[-1][MIME_TYPE]["status"] == "predicted"
+    assert "first choice, B" in shown[-1]["text/plain"] and "第一次的选择：B" in shown[-1]["text/plain"]
+    entry, notes = records.entry(question.key)
+    assert (entry["choice"], entry["right"], entry["attempts"], notes) == ("B", False, 2, [])
+    question.solution()
+    assert shown[-1][MIME_TYPE]["status"] == "predicted"
+
+
+@pytest.mark.parametrize("choice", ["E", "", None, 3, ["A"]])
+def test_a_choice_that_does_not_exist_is_not_recorded(choice, shown, record):
+    dropout.variance_at_rate_half.predict(choice)
+    assert shown[-1][MIME_TYPE]["status"] == "note" and '"A", "B", "C", "D"' in shown[-1]["text/plain"]
+    assert not record.exists()
+
+
+# --- models ---
+
+
+def test_a_model_is_given_back_as_it_was():
+    model = dropout.songs_model.reference()
+    before = [weight + 0.25 for weight in model.get_weights()]
+    model.set_weights(before)
+    assert dropout.songs_model.judge(model).status == "right"
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda: keras.Sequential([keras.layers.Dense(1)]), "`keras.Input`"),
+        (lambda: [1, 2], "type `list`"),
+        (7, "type `int`"),
+        (lambda: keras.Sequential([keras.Input((12,)), keras.layers.Dense(1)]), "number of parameters"),
+        (lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), "shape of the input"),
+    ],
+)
+def test_a_model_of_another_kind_is_told_apart(answer, said):
+    card = dropout.songs_model.judge(answer)
+    assert card.status in ("wrong", "note") and said in str(card)
+
+
+# --- the record ---
+
+
+def entries_of(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_what_is_recorded(record, shown):
+    double.check(lambda x: x)
+    double.check(double.reference)
+    double.check(lambda x: x)
+    entry = {"attempts": 3, "right": True, "choice": None}
+    assert entries_of(record) == {"version": 1, "questions": {"test_exercise_engine.double": entry}}
+    assert [path.name for path in record.parent.iterdir()] == ["progress.json"]
+
+
+DAMAGED = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"version": 2, "questions": {}}',
+    b'{"version": 1}',
+    b'{"version": 1, "questions": []}',
+    b'{"version": 1, "questions": {"a.b": {"attempts": "many"}}}',
+    b'{"version": 1, "questions": {"a.b": {"attempts": 1, "right": 1, "choice": null}}}',
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=lambda content: content[:40])
+def test_a_damaged_record_is_set_aside_and_said(content, record, shown):
+    record.parent.mkdir()
+    record.write_bytes(content)
+    double.check(double.reference)
+    assert shown[0][MIME_TYPE]["status"] == "right"
+    assert "could not be read" in shown[0]["text/plain"] and "无法读取" in shown[0]["text/plain"]
+    (aside,) = record.parent.glob("progress.json.unreadable-*")
+    assert aside.read_bytes() == content and aside.name in shown[0]["text/plain"]
+    assert entries_of(record)["questions"]["test_exercise_engine.double"]["right"]
+    double.check(double.reference)
+    assert "could not be read" not in shown[1]["text/plain"]
+
+
+def test_a_record_that_cannot_be_kept_stops_nothing(record, shown, monkeypatch):
+    record.mkdir(parents=True)
+    double.check(double.reference)
+    progress()
+    dropout.variance_at_rate_half.predict("A")
+    for card in shown:
+        assert "could not be kept" in card["text/plain"] and "无法保存" in card["text/plain"]
+    assert shown[0][MIME_TYPE]["status"] == "right" and record.is_dir()
+
+
+def test_a_write_that_fails_leaves_the_old_record(record, shown, monkeypatch):
+    double.check(double.reference)
+    before = record.read_bytes()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    double.check(lambda x: x)
+    assert record.read_bytes() == before
+    assert "No space left on device" in shown[-1]["text/plain"]
+    assert [path.name for path in record.parent.iterdir()] == ["progress.json"]
+
+
+def test_two_notebooks_add_to_the_same_record(record):
+    script = (
+        "from helpers.exercises.engine.progress import record; import sys; [record(sys.argv[1]) for _ in range(20)]"
+    )
+    command = [sys.executable, "-c", script]
+    subprocess.run([*command, "a.b"], check=True)
+    subprocess.run([*command, "c.d"], check=True)
+    assert {key: entry["attempts"] for key, entry in entries_of(record)["questions"].items()} == {"a.b": 20, "c.d": 20}
+
+
+def test_a_headless_run_records_nothing(monkeypatch, shown, tmp_path):
+    monkeypatch.setenv("COURSE_PROGRESS", "memory")
+    monkeypatch.chdir(tmp_path)
+    double.check(lambda x: x)
+    double.solution()
+    assert "return x + x" in shown[-1]["text/plain"]
+    assert list(tmp_path.iterdir()) == []
+    reset_progress("forget")
+    assert records.entries() == ({}, [])
+
+
+def test_the_record_is_the_users_own_by_default(monkeypatch):
+    monkeypatch.delenv("COURSE_PROGRESS")
+    path = records.progress_path()
+    assert path.is_absolute() and path.name == "progress.json" and str(path).startswith(os.path.expanduser("~"))
+
+
+def test_progress_is_a_picture_in_both_languages(record, shown):
+    dropout.dropout_backward.check(lambda dy, mask: dy * mask)
+    dropout.dropout_forward.check(lambda *arguments: 1)
+    dropout.variance_at_rate_half.predict("A")
+    shown.clear()
+    progress()
+    (picture,) = shown
+    plain = picture["text/plain"].splitlines()
+    row = next(line for line in plain if "04 Dropout" in line)
+    names = list(questions("dropout"))
+    marks = dict(zip(names, row, strict=False))
+    assert marks["dropout_backward"] == marks["variance_at_rate_half"] == "✓"
+    assert marks["dropout_forward"] == "◐" and marks["songs_model"] == "○"
+    assert f"2 / {len(names)}" in row
+    elements = Elements(picture["text/html"])
+    for title in UNITS.values():
+        assert title.en in elements.texts["en"] and title.zh in elements.texts["zh"]
+    assert "○ not answered yet" in elements.texts["en"] and "○ 尚未作答" in elements.texts["zh"]
+
+
+def test_forgetting_asks_first(record, shown):
+    double.check(double.reference)
+    reset_progress()
+    assert record.exists() and str(record) in shown[-1]["text/plain"]
+    reset_progress("forget")
+    assert not record.exists() and "empty now" in shown[-1]["text/plain"]
+    assert records.entries() == ({}, [])
+
+
+def test_importing_the_questions_is_fast_and_imports_no_keras():
+    script = "import sys, helpers.exercises as e; [e.questions(u) for u in e.UNITS]; print('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_unit_titles_say_the_same():
+    for title in UNITS.values():
+        assert code_problems(f"Bilingual({title.en!r}, {title.zh!r})") == []
