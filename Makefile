@@ -1,5 +1,5 @@
 # make course: set up and run the course headlessly.  make test: set up and pass all tests.
-# make lab: open the course in JupyterLab.  make bench: time training and runs against other tools.
+# make lab: open the course in JupyterLab.  make bench: time answers, training and runs.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -27,7 +27,7 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/course check
-	COURSE_CLAIMS=raise $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
+	COURSE_CLAIMS=raise COURSE_PROGRESS=memory $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
 		--nbval-sanitize-with=tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
 	$(BIN)/python -m pytest tests
 
@@ -35,6 +35,7 @@ lab: .venv/ready
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 bench: .venv/ready
+	$(BIN)/python tests/bench_exercises.py
 	$(BIN)/python tests/bench_training.py
 	$(BIN)/python tests/bench_course.py
 

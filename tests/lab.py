@@ -38,6 +38,7 @@ def lab_server(root, home):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
     environment.pop("COURSE_CLAIMS", None)
     environment |= own | {"IPYTHONDIR": str(home / "ipython"), "COURSE_FAST": "1"}
+    environment["COURSE_PROGRESS"] = str(home / "progress.json")
     token = secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={root}"]
     command += [f"--IdentityProvider.token={token}", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]

@@ -18,6 +18,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from helpers import claims as claim_records
 from helpers import data as data_records
+from helpers.exercises.engine.progress import MEMORY
 
 PASSED, FAILED, TIMED_OUT, DIED, BROKEN = "passed", "failed", "timed out", "kernel died", "claim broken"
 _PAPERMILL_TAGS = {"injected-parameters", "papermill-error-cell-tag"}
@@ -93,7 +94,7 @@ def run_all(jobs, workers):
     Threads are enough: every notebook has a process of its own, its kernel.
     """
     workers = max(1, min(workers, len(jobs)))
-    with _shared_cores(workers), ThreadPoolExecutor(workers) as executor:
+    with _kernel_environment(workers), ThreadPoolExecutor(workers) as executor:
         for future in as_completed([executor.submit(run_notebook, job) for job in jobs]):
             yield future.result()
 
@@ -188,12 +189,13 @@ def _matches(known, name):
 
 
 @contextlib.contextmanager
-def _shared_cores(workers):
-    """Give each kernel its share of the cores; it inherits the limits from this process' environment."""
+def _kernel_environment(workers):
+    """Give each kernel its share of the cores and keep it from the learner's record; it inherits our environment."""
     share = str(max(1, (os.cpu_count() or 1) // workers))
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), share)
-    before = {name: os.environ.get(name) for name in limits}
-    os.environ.update(limits)
+    settings = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), share)
+    settings["COURSE_PROGRESS"] = MEMORY
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
     try:
         yield
     finally:
