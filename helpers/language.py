@@ -45,8 +45,11 @@ class Bilingual:
     __repr__ = __str__
 
     def to_html(self, tag="div"):
-        """The two texts as elements with a `lang`, which the switch shows or hides."""
-        return "".join(
+        """The two texts as elements with a `lang`, which the switch shows or hides; one alone if both are equal."""
+        if self.en == self.zh:
+            return f"<{tag}>{_inline_html(self.en)}</{tag}>"
+        # In running text both may be shown, side by side.
+        return ("" if tag == "div" else " ").join(
             f'<{tag} lang="{language}">{_inline_html(text)}</{tag}>'
             for language, text in (("en", self.en), ("zh", self.zh))
         )

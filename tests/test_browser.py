@@ -151,6 +151,32 @@ def test_notebooks_side_by_side_have_switches_of_their_own(folder, browser, serv
             assert notebook.figure_problems() + notebook.math_problems() + notebook.output_problems() == []
 
 
+ANSWERS = [
+    "from helpers import progress\nfrom helpers.exercises import dropout as ask",
+    "ask.dropout_backward",
+    "ask.dropout_backward.check(lambda dy, mask: dy)",
+    "ask.dropout_backward.check(lambda dy, mask: dy @ mask)",
+    "def endless(dy, mask):\n    while True:\n        pass\n\nask.dropout_backward.check(endless)",
+    "def right(dy, mask):\n    print('here')\n    return dy * mask\n\nask.dropout_backward.check(right)",
+    "ask.dropout_backward.hint()",
+    "ask.dropout_backward.solution()",
+    "ask.variance_at_rate_half",
+    "ask.variance_at_rate_half.predict('A')",
+    "progress()",
+]
+
+
+def test_answers_to_answers_are_shown_in_each_language(folder, browser, server):
+    write_notebook(folder / "tiny" / "answers.ipynb", *map(new_code_cell, [SWITCH, *ANSWERS]))
+    with lab.open_notebook(browser, server, "tiny/answers.ipynb") as notebook:
+        assert notebook.run_all() == []
+        assert notebook.output_problems() == []
+        for shown in ("both", "zh", "en"):
+            notebook.choose(shown)
+            assert notebook.language_problems(shown) == []
+            notebook.screenshot(SCREENSHOTS / f"answers-{shown}.png")
+
+
 # Faults and what must be said of them, # standing for the number of the cell.
 FAULTS = [
     (new_code_cell("import sys\n\nprint('Beware', file=sys.stderr)"), "cell # writes to standard error: Beware"),

@@ -51,7 +51,11 @@ def test_markup_of_a_text(text, markup, shown):
 
 
 def test_a_text_in_running_text():
-    assert Bilingual("yes", "是").to_html("span") == '<span lang="en">yes</span><span lang="zh">是</span>'
+    assert Bilingual("yes", "是").to_html("span") == '<span lang="en">yes</span> <span lang="zh">是</span>'
+
+
+def test_what_has_no_language_is_shown_once():
+    assert Bilingual("`x`", "`x`").to_html("span") == "<span><code>x</code></span>"
 
 
 def test_a_record_is_left_for_programs(shown):

@@ -21,8 +21,8 @@ UNITS = {
 
 def questions(unit):
     """The questions of a unit (a key of UNITS), {name: Question}, in the order in which they stand there."""
-    module = import_module(f"helpers.exercises.{unit}")
-    return {name: found for name, found in vars(module).items() if isinstance(found, Question)}
+    found = vars(import_module(f"helpers.exercises.{unit}")).items()
+    return {name: thing for name, thing in found if isinstance(thing, Question) and thing.unit == unit}
 
 
 def progress():

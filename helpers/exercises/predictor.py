@@ -5,25 +5,10 @@ import numpy as np
 from helpers.exercises.engine.judge import Case, Misconception, Quantity, Violation
 from helpers.exercises.engine.models import layers_of, outputs
 from helpers.exercises.engine.question import Choice, code, prediction
+from helpers.exercises.red_wine import random_weights
 from helpers.language import Bilingual
 
 # --- nets for the cases ---
-
-
-def _random_weights(rng, sizes):
-    """The flat list of a net with the given numbers of features and units, in the order of Keras."""
-    weights = []
-    for before, units in zip(sizes[:-1], sizes[1:], strict=True):
-        weights += [
-            rng.standard_normal((before, units)) * 0.3,
-            rng.uniform(-0.05, 0.15, units),
-            rng.uniform(0.5, 1.5, units),
-            rng.uniform(-0.5, 0.5, units),
-            rng.uniform(0, 0.3, units),
-            # Small, so that epsilon counts.
-            rng.uniform(0.01, 0.05, units),
-        ]
-    return [*weights, rng.standard_normal((sizes[-1], 1)), rng.uniform(0.1, 0.3, 1)]
 
 
 def _grouped(weights):
@@ -117,9 +102,9 @@ def _regrouped(*order):
     "组成的元组。",
     returns=("blocks", "output"),
     cases=[
-        Case("two blocks", "两个模块", lambda rng: (_random_weights(rng, (3, 5, 4)),)),
-        Case("one block", "一个模块", lambda rng: (_random_weights(rng, (4, 3)),)),
-        Case("three blocks of equal size", "三个大小相同的模块", lambda rng: (_random_weights(rng, (3, 3, 3, 3)),)),
+        Case("two blocks", "两个模块", lambda rng: (random_weights(rng, (3, 5, 4)),)),
+        Case("one block", "一个模块", lambda rng: (random_weights(rng, (4, 3)),)),
+        Case("three blocks of equal size", "三个大小相同的模块", lambda rng: (random_weights(rng, (3, 3, 3, 3)),)),
     ],
     misconceptions=[
         Misconception(
@@ -192,7 +177,7 @@ def extract_parameters(weights):
 
 def _prediction_case(rng, rows, sizes, epsilon):
     """Arguments of `predict`; of several rows, half of the outputs are negative, which a ReLU would change."""
-    x, weights = rng.standard_normal((rows, sizes[0])), _random_weights(rng, sizes)
+    x, weights = rng.standard_normal((rows, sizes[0])), random_weights(rng, sizes)
     blocks, (kernel, bias) = _grouped(weights)
     middle = np.median(predict(x, blocks, (kernel, bias), epsilon)) if rows > 1 else 0
     return x, blocks, (kernel, bias - middle), epsilon
@@ -358,7 +343,7 @@ def _flat(*args, norms=(), **slips):
 
 
 def _flat_case(rng, rows, sizes, epsilon):
-    x, weights = rng.standard_normal((rows, sizes[0])), _random_weights(rng, sizes)
+    x, weights = rng.standard_normal((rows, sizes[0])), random_weights(rng, sizes)
     for k in (5, 11):
         weights[k] = weights[k] * 10  # or what is divided by it twice is too much for an exponential
     middle = np.median(mended_snippet(x, weights, epsilon)) if rows > 1 else 0
@@ -757,7 +742,7 @@ def _trained_model(rng, sizes):
         layers.append(keras.layers.Dropout(0.3))
         layers.append(keras.layers.BatchNormalization())
     model = keras.Sequential([*layers, keras.layers.Dense(1)])
-    model.set_weights(_random_weights(rng, sizes))
+    model.set_weights(random_weights(rng, sizes))
     return (model,)
 
 

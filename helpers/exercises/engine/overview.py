@@ -39,7 +39,7 @@ def _html_row(title, states):
         for name, state in states.items()
     )
     return (
-        f'<tr><th style="{cell}; font-weight: normal">{title.to_html("span")}</th><td style="{cell}">{marks}</td>'
+        f'<tr><th style="{cell}; font-weight: normal">{title.to_html()}</th><td style="{cell}">{marks}</td>'
         f'<td style="{cell}">{_count(states)}</td></tr>'
     )
 
