@@ -168,11 +168,14 @@ def test_what_is_said_says_the_same_in_both_languages(key):
 
 
 def giveaways(question):
-    """What of a solution no other text may hold: what it assigns or returns, if that is more than a name."""
+    """What of a solution no other text may hold: what it assigns or returns, if that is more than a name, and not
+    given with the question.
+    """
     tree = ast.parse(question.source())
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AugAssign | ast.Return)]
     found = {ast.unparse(node.value) for node in statements if node.value is not None}
-    return {squeezed(code) for code in found if len(re.findall(r"\w+|[-+*/@<>=]+", code)) > 3}
+    found = {squeezed(code) for code in found if len(re.findall(r"\w+|[-+*/@<>=]+", code)) > 3}
+    return {code for code in found if code not in squeezed(question.given)}
 
 
 def squeezed(text):

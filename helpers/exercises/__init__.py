@@ -41,8 +41,8 @@ def reset_progress(word=None):
     """Forget what was recorded: `reset_progress("forget")`; without the word, only say what would be forgotten."""
     path = records.progress_path()
     if word != "forget":
-        en = f'This forgets all attempts and choices, kept in `{path}`. If you mean it: `reset_progress("forget")`.'
-        zh = f'这会清除全部作答记录和选择，它们保存在 `{path}`。确定的话：`reset_progress("forget")`。'
+        en = f'This deletes your record, kept in `{path}`. If you mean it: `reset_progress("forget")`.'
+        zh = f'这会删除你的记录，它保存在 `{path}`。如果确定，请运行 `reset_progress("forget")`。'
         return show_text(en, zh)
     notes = records.reset()
     for note in notes or [Bilingual("Your record is empty now.", "你的记录已清空。")]:

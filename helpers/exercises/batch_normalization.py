@@ -61,8 +61,8 @@ def _about_the_divisor(wrong):
         Misconception(
             "epsilon forgotten",
             (wrong(lambda variance, epsilon: np.sqrt(variance)), wrong(_root_or_one)),
-            en="`epsilon` plays no part in your result. Without it a column that hardly varies is blown up, and one "
-            "that does not vary at all is divided by zero.",
+            en="`epsilon` plays no part in your result. Without it a column that hardly varies is blown up enormously, "
+            "and one that does not vary at all is divided by zero.",
             zh="`epsilon` 在你的结果里没有起作用。少了它，几乎没有变化的一列会被放得很大，"
             "完全没有变化的一列还会除以零。",
         ),
@@ -89,7 +89,7 @@ def _about_gamma_and_beta(wrong):
                 wrong(lambda x_hat, gamma, beta: gamma * x_hat),
                 wrong(lambda x_hat, gamma, beta: x_hat + beta),
             ),
-            en="The columns are normalized, but then `gamma` or `beta` or both are missing. They let the network "
+            en="The columns are normalised, but then `gamma` or `beta` or both are missing. They let the network "
             "choose the spread and the mean of each column again.",
             zh="各列已经归一化，但之后缺了 `gamma` 或 `beta`，或者两个都缺。有了它们，"
             "网络才能重新决定每一列的离散程度和均值。",
@@ -158,14 +158,14 @@ def _corrected_where_possible(x):
 @code(
     en="Write `batch_norm_train(x, gamma, beta, epsilon)`, batch normalization in training mode, for `x` of shape "
     "`(N, C)` with one `gamma` and one `beta` per column. Return `y, cache, mean, variance`: every column of `y` is "
-    "normalized with the statistics of this batch, then scaled by `gamma` and shifted by `beta`; `mean` and "
+    "normalised with the statistics of this batch, then scaled by `gamma` and shifted by `beta`; `mean` and "
     "`variance`, both of shape `(C,)`, are these statistics; `cache` is what you will need to go backward and may be "
-    "anything. As in Keras, the variance is that of the batch itself, not an estimate for more data, and `epsilon` "
-    "makes one row safe too.",
+    "anything. As in Keras, the variance is that of the batch itself, not an estimate for more data, and thanks to "
+    "`epsilon` a single row works too.",
     zh="编写 `batch_norm_train(x, gamma, beta, epsilon)`，即训练模式下的批量归一化。`x` 的形状是 `(N, C)`，每一列各有"
     "一个 `gamma` 和一个 `beta`。返回 `y, cache, mean, variance`：`y` 的每一列先用这个小批量的统计量归一化，再乘以 "
     "`gamma` 缩放、加上 `beta` 平移；`mean` 和 `variance` 就是这些统计量，形状都是 `(C,)`；`cache` 是反向传播要用的"
-    "东西，内容不限。与 Keras 一样，方差就是这个小批量本身的方差，不是对更多数据的估计；有了 `epsilon`，只有一行也不"
+    "东西，内容不限。与 Keras 一样，方差就是这个小批量本身的方差，不是对总体方差的估计；有了 `epsilon`，只有一行也不"
     "会出错。",
     returns=("y", "cache", "mean", "variance"),
     free=("cache",),
@@ -189,10 +189,10 @@ def _corrected_where_possible(x):
                 _train(returned=lambda x, mean, variance, epsilon: _corrected_where_possible(x)),
                 _train(_bessel(0), returned=lambda x, mean, variance, epsilon: _of_columns(x)),
             ),
-            en="One of your variances is too large, by the factor 2 in a batch of 2: the one that estimates the "
-            "variance of more data than this batch. What is normalized here is just this batch. What would that "
-            "estimate be for a single row?",
-            zh="你用到的方差偏大，在 2 行的小批量里正好是 2 倍：它估计的是更多数据的方差，不只是这个小批量的。"
+            en="One of your variances is too large, by the factor 2 in a batch of 2: it is the unbiased one, which "
+            "estimates the variance of the data that the batch was drawn from. What is normalised here is just this "
+            "batch. What would that estimate be for a single row?",
+            zh="你用到的方差偏大，在 2 行的小批量里正好是 2 倍：它估计的是总体的方差，而不是这个小批量的。"
             "这里要归一化的就是这个小批量。只有一行时，那样的估计会是多少？",
         ),
         Misconception(
@@ -203,9 +203,10 @@ def _corrected_where_possible(x):
                 _train(_over(1, keepdims=True)),
                 _train(_over(1, keepdims=True), returned=_flat),
             ),
-            en="Your statistics belong to the rows: every row is normalized by itself. That is layer normalization. "
+            en="Your statistics belong to the rows: every row is normalised by itself. That is layer normalization. "
             "Here the values of one column, from all the rows of the batch, belong together.",
-            zh="你的统计量是按行算的：每一行自己归一化。那是层归一化。这里应放在一起的，是小批量各行在同一列的值。",
+            zh="你的统计量是按行算的：每一行自己归一化。那是层归一化。这里"
+            "应当放在一起统计的，是小批量各行在同一列的值。",
         ),
         Misconception(
             "statistics of the whole array",
@@ -251,10 +252,10 @@ def _corrected_where_possible(x):
         ),
     ],
     analysis=(
-        "Every column ends up with mean 0 and a standard deviation just below 1, whatever its scale was, and then gets "
-        "the spread `gamma` and the mean `beta`. With one row `x - mean` is 0, so `y` is `beta`. Frequent mistakes: "
-        "dividing by the variance, `epsilon` behind the root, `ddof=1`, statistics along the rows.",
-        "不管原来的尺度如何，每一列的均值都变成 0，标准差略小于 1，然后离散程度由 `gamma` 决定，均值由 `beta` 决定。"
+        "Every column that is not nearly constant ends up with mean 0 and a standard deviation just below 1, and then "
+        "gets the spread `gamma` and the mean `beta`. With one row `x - mean` is 0, so `y` is `beta`. Frequent "
+        "mistakes: dividing by the variance, `epsilon` outside the root, `ddof=1`, statistics along the rows.",
+        "只要不是几乎不变的列，每一列的均值都变成 0，标准差略小于 1，然后离散程度由 `gamma` 决定，均值由 `beta` 决定。"
         "只有一行时，`x - mean` 是 0，所以 `y` 就是 `beta`。常见错误：除以方差；把 `epsilon` 加在开方之后；用了 "
         "`ddof=1`；按行计算统计量。",
     ),
@@ -284,7 +285,7 @@ _FORGOTTEN = (
 _SWAPPED_TEXTS = {
     "en": "You give the weight `momentum` to the new value. In Keras it belongs to the old one: with 0.99 a single "
     "batch hardly moves the average. PyTorch means the opposite by the same word.",
-    "zh": "你把权重 `momentum` 给了新值。在 Keras 里，它属于旧值：取 0.99 时，一个小批量几乎不会让平均值移动。"
+    "zh": "你把权重 `momentum` 给了新值。在 Keras 里，它属于旧值：取 0.99 时，一个小批量几乎不会改变移动平均。"
     "PyTorch 用同一个词，意思却相反。",
 }
 _FORGOTTEN_TEXTS = {
@@ -303,7 +304,7 @@ def _averages(rng, momentum):
     "batch, both of shape `(C,)`, return the next moving average. `momentum` means what it means in Keras: at 1 the "
     "average stays as it is.",
     zh="编写 `update_moving(moving, batch, momentum)`：已知目前的移动平均和新的小批量的统计量，形状都是 `(C,)`，"
-    "返回下一个移动平均。`momentum` 的含义与 Keras 相同：取 1 时，平均值保持不变。",
+    "返回下一个移动平均。`momentum` 的含义与 Keras 相同：取 1 时，移动平均保持不变。",
     returns=("moving",),
     cases=[
         Case("momentum 0.9", "动量 0.9", lambda rng: _averages(rng, 0.9)),
@@ -318,7 +319,7 @@ def _averages(rng, momentum):
             "plain mean of both",
             lambda moving, batch, momentum: (moving + batch) / 2,
             en="You take the plain mean of the old value and the new one. What is `momentum` for?",
-            zh="你取的是旧值和新值的普通平均。那 `momentum` 有什么用？",
+            zh="你取的是旧值和新值的算术平均。那 `momentum` 有什么用？",
         ),
         Misconception(
             "weights do not add up to 1",
@@ -329,7 +330,7 @@ def _averages(rng, momentum):
             ),
             en="The weights of the old value and the new one do not add up to 1. If both were 5, what should the "
             "average be?",
-            zh="旧值和新值的权重加起来不等于 1。如果两个值都是 5，平均值应该是多少？",
+            zh="旧值和新值的权重加起来不等于 1。如果两个值都是 5，移动平均应该是多少？",
         ),
     ],
     hints=[
@@ -345,9 +346,9 @@ def _averages(rng, momentum):
     ],
     analysis=(
         "`momentum` weighs the old value, the rest of 1 the new one, so a batch that agrees with the average leaves it "
-        "where it is. After 100 steps at 0.99 still 37 % of the start value are left. In PyTorch `momentum` weighs the "
+        "where it is. After 100 steps at 0.99, still 37 % of the start value is left. In PyTorch `momentum` weighs the "
         "new value, so 0.1 there is 0.9 here.",
-        "`momentum` 是旧值的权重，1 减去它就是新值的权重，所以与平均值一致的小批量不会让平均值移动。取 0.99 时，"
+        "`momentum` 是旧值的权重，1 减去它就是新值的权重，所以与移动平均一致的小批量不会改变它。取 0.99 时，"
         "100 步之后初始值还剩 37 %。在 PyTorch 里，`momentum` 是新值的权重，所以那里的 0.1 就是这里的 0.9。",
     ),
 )
@@ -402,13 +403,13 @@ def _batches(rng, *sizes, spreads=(0.5, 3)):
     "mode, one after the other. `batches` is a list of arrays of shape `(N, C)`. Return its `moving_mean, "
     "moving_variance` after the last one, both of shape `(C,)`. They begin where Keras begins them.",
     zh="编写 `moving_statistics(batches, momentum)`：一个新建的 `BatchNormalization` 层在训练模式下依次收到这些小批量。"
-    "`batches` 是列表，每个数组的形状是 `(N, C)`。返回最后一个小批量之后的 `moving_mean, moving_variance`，"
+    "`batches` 是由数组组成的列表，每个数组的形状是 `(N, C)`。返回最后一个小批量之后的 `moving_mean, moving_variance`，"
     "形状都是 `(C,)`。它们的初始值与 Keras 相同。",
     returns=("moving_mean", "moving_variance"),
     cases=[
         Case(
             "one batch of the numbers 0 and 1.5, momentum 0.5",
-            "一个小批量，由 0 和 1.5 两个数组成，动量 0.5",
+            "一个小批量，只有 0 和 1.5 这两个数，动量 0.5",
             lambda rng: ([np.array([[0.0], [1.5]])], 0.5),
         ),
         Case(
@@ -452,9 +453,10 @@ def _batches(rng, *sizes, spreads=(0.5, 3)):
         Misconception(
             "unbiased variance",
             (_moving(_bessel(0)), _moving(_corrected)),
-            en="Your moving mean is right, your moving variance too large: it takes up the estimate for more data than "
-            "the batch. Keras stores the variance of the batch itself; PyTorch stores the estimate.",
-            zh="你的移动均值是对的，移动方差偏大：它累积的是对更多数据的方差估计。Keras 存的是小批量本身的方差；"
+            en="Your moving mean is right, your moving variance is too large: it follows the unbiased variance, an "
+            "estimate for more data than the batch. Keras stores the variance of the batch itself; PyTorch stores the "
+            "estimate.",
+            zh="你的移动均值是对的，移动方差偏大：它累积的是对总体方差的估计。Keras 存的是小批量本身的方差；"
             "PyTorch 存的才是那种估计。",
         ),
         Misconception(
@@ -468,7 +470,7 @@ def _batches(rng, *sizes, spreads=(0.5, 3)):
             "plain mean of the batch statistics",
             _mean_of_the_statistics,
             en="You take the plain mean of the statistics of all batches. What are `momentum` and the start value for?",
-            zh="你取的是各个小批量统计量的普通平均。那 `momentum` 和初始值有什么用？",
+            zh="你取的是各个小批量统计量的算术平均。那 `momentum` 和初始值有什么用？",
         ),
         Misconception(
             "standard deviation instead of variance",
@@ -499,7 +501,7 @@ def _batches(rng, *sizes, spreads=(0.5, 3)):
             "对小批量写一个循环，里面用两次 `update_moving`。循环开始之前，两个移动平均各是什么？",
         ),
         (
-            "A layer that has seen no data assumes that they are standardized already.",
+            "A layer that has seen no data assumes that its inputs are standardised already.",
             "一个还没见过数据的层，就当数据已经标准化过了。",
         ),
     ],
@@ -541,7 +543,7 @@ def _to_infer(rng, rows, spreads):
 @code(
     en="Write `batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, epsilon)`, batch normalization in "
     "inference mode, for `x` of shape `(N, C)` and four vectors of shape `(C,)`. Return `y`, shaped like `x`. A row "
-    "must get the same result whatever the other rows are, also if it is alone; `epsilon` stands where it stands in "
+    "must get the same result whatever the other rows are, even if it is alone; `epsilon` stands where it stands in "
     "training mode.",
     zh="编写 `batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, epsilon)`，即推断模式下的批量归一化。"
     "`x` 的形状是 `(N, C)`，四个向量的形状都是 `(C,)`。返回 `y`，形状与 `x` 相同。不管其他行是什么，"
@@ -661,7 +663,7 @@ def _to_forward(rng, rows, spreads, training):
                 _forward(("moving", "batch")),
                 _forward(("new", "batch")),
             ),
-            en="Each mode normalizes with the statistics that belong to the other one. When is a batch there that can "
+            en="Each mode normalises with the statistics that belong to the other one. When is there a batch that can "
             "be measured, and when must a row not depend on the others?",
             zh="两种模式各自用了对方的统计量来归一化。什么时候有一个小批量可以用来统计，"
             "什么时候一行的结果又不能受其他行影响？",
@@ -669,7 +671,7 @@ def _to_forward(rng, rows, spreads, training):
         Misconception(
             "training statistics at inference",
             (_forward(("batch", "batch")), _forward(("batch", "batch"), (True, True))),
-            en="In inference mode too you normalize with the statistics of `x`. A single row would then always come "
+            en="In inference mode too you normalise with the statistics of `x`. A single row would then always come "
             "out as `beta`.",
             zh="推断模式下，你仍然用 `x` 的统计量来归一化。这样，只有一行时结果总是 `beta`。",
         ),
@@ -680,8 +682,8 @@ def _to_forward(rng, rows, spreads, training):
                 _forward(("new", "moving")),
                 _forward(("moving", "moving"), (False, False)),
             ),
-            en="In training mode you normalize with the moving averages. They lag behind, and above all they are "
-            "constants to the gradient: nothing would keep the batch normalized while the weights change.",
+            en="In training mode you normalise with the moving averages. They lag behind, and above all they are "
+            "constants to the gradient: nothing would keep the batch normalised while the weights change.",
             zh="训练模式下，你用移动平均来归一化。它们总是滞后，更重要的是，对梯度来说它们是常数："
             "权重变化时，就没有什么能让小批量保持归一化了。",
         ),
@@ -717,15 +719,15 @@ def _to_forward(rng, rows, spreads, training):
                 _forward(statistics=pair)
                 for pair in ((_bessel(0), _bessel(0)), (_of_columns, _bessel(0)), (_bessel(0), _of_columns))
             ),
-            en="Somewhere you use the variance that estimates more data than this batch. Keras takes the variance of "
-            "the batch itself, for `y` and for the moving average.",
-            zh="你在某处用了对更多数据的方差估计。无论算 `y` 还是算移动平均，Keras 用的都是小批量本身的方差。",
+            en="Somewhere you use the unbiased variance, an estimate for more data than this batch. Keras takes the "
+            "variance of the batch itself, for `y` and for the moving average.",
+            zh="你在某处用了对总体方差的估计。无论算 `y` 还是算移动平均，Keras 用的都是小批量本身的方差。",
         ),
         *_about_the_divisor(lambda divisor: _forward(divisor=divisor)),
     ],
     hints=[
         (
-            "Make a table first: for each mode, which mean and variance normalize, and which moving averages are "
+            "Make a table first: for each mode, which mean and variance normalise, and which moving averages are "
             "returned?",
             "先列一张表：每种模式下，用哪个均值和方差来归一化，返回的移动平均又是什么？",
         ),
@@ -735,7 +737,7 @@ def _to_forward(rng, rows, spreads, training):
         ),
     ],
     analysis=(
-        "Training mode normalizes with the batch and, on the side, lets the moving averages follow it; inference mode "
+        "Training mode normalises with the batch and, on the side, lets the moving averages follow it; inference mode "
         "uses them and changes nothing. In training mode they have no influence on `y`, which is why a mistake in them "
         "shows only in the validation loss. Frequent mistakes: one mode for both, and averages that a prediction "
         "changes.",
@@ -808,15 +810,15 @@ def _gradient_and_cache(rng, rows, spreads):
 
 
 @code(
-    en="Write `batch_norm_backward(dy, cache)`: `dy`, of shape `(N, C)`, is the gradient of the loss by the output of "
-    "`batch_norm_train`, and `cache` is the tuple `x_hat, inverse_std, gamma` of the forward pass, where "
-    "`y = gamma * x_hat + beta` and `inverse_std` is what `x - mean` was multiplied by to give `x_hat`. Return "
-    "`dx, dgamma, dbeta`, the gradients of the loss by `x`, `gamma` and `beta`, each shaped like its variable. "
-    "Remember that mean and variance depend on `x` too.",
+    en="Write `batch_norm_backward(dy, cache)`: `dy`, of shape `(N, C)`, is the gradient of the loss with respect to "
+    "the output of `batch_norm_train`, and `cache` is the tuple `x_hat, inverse_std, gamma` of the forward pass, "
+    "whatever you kept there yourself, where `y = gamma * x_hat + beta` and `inverse_std` is what `x - mean` was "
+    "multiplied by to give `x_hat`. Return `dx, dgamma, dbeta`, the gradients of the loss with respect to `x`, `gamma` "
+    "and `beta`, each shaped like its variable. Remember that mean and variance depend on `x` too.",
     zh="编写 `batch_norm_backward(dy, cache)`：`dy` 的形状是 `(N, C)`，是损失对 `batch_norm_train` 输出的梯度；`cache` "
-    "是前向传播留下的元组 `x_hat, inverse_std, gamma`，其中 `y = gamma * x_hat + beta`，而 `inverse_std` 就是 "
-    "`x - mean` 所乘的数，乘完得到 `x_hat`。返回 `dx, dgamma, dbeta`，即损失对 `x`、`gamma` 和 `beta` 的梯度，形状与"
-    "各自的变量相同。别忘了，均值和方差也取决于 `x`。",
+    "是前向传播的元组 `x_hat, inverse_std, gamma`（不管你自己在那里存了什么），其中 `y = gamma * x_hat + beta`，而 "
+    "`inverse_std` 是这样的数：用它乘 `x - mean`，就得到 `x_hat`。返回 `dx, dgamma, dbeta`，即损失对 `x`、`gamma` 和 "
+    "`beta` 的梯度，形状与各自的变量相同。别忘了，均值和方差也取决于 `x`。",
     returns=("dx", "dgamma", "dbeta"),
     cases=[
         Case("6 rows, any gradient", "6 行，任意梯度", lambda rng: _gradient_and_cache(rng, 6, (0.5, 2, 1))),
@@ -856,7 +858,7 @@ def _gradient_and_cache(rng, rows, spreads):
             "inverse_std forgotten in backward",
             _backward(lambda dy, x_hat, inverse_std, gamma: _true_dx(dy, x_hat, 1, gamma)),
             en="`inverse_std` has no influence on your `dx`. The smaller the spread of a column was, the more a change "
-            "of `x` was blown up.",
+            "of `x` was magnified.",
             zh="`inverse_std` 对你的 `dx` 没有影响。一列的离散程度越小，`x` 的变化就被放得越大。",
         ),
         Misconception(
@@ -874,8 +876,8 @@ def _gradient_and_cache(rng, rows, spreads):
                     gamma * inverse_std * (dy - dy.sum(axis=0) - x_hat * (dy * x_hat).sum(axis=0))
                 )
             ),
-            en="`dgamma` and `dbeta` are right, but in `dx` they weigh N times too much: a single row has only one "
-            "part in N of the mean.",
+            en="`dgamma` and `dbeta` are right, but in `dx` they weigh N times too much: a single row makes up only "
+            "one part in N of the mean.",
             zh="`dgamma` 和 `dbeta` 是对的，但它们在 `dx` 里的分量是应有的 N 倍：单独一行在均值里只占 N 分之一。",
         ),
         Misconception(
@@ -899,7 +901,7 @@ def _gradient_and_cache(rng, rows, spreads):
             ),
             en="You sum along the rows. Mean, variance, `gamma` and `beta` belong to a column, and so do their "
             "gradients.",
-            zh="你是沿着行求和的。均值、方差、`gamma` 和 `beta` 都属于一列，它们的梯度也是。",
+            zh="你是在每一行内部求和的。均值、方差、`gamma` 和 `beta` 都属于一列，它们的梯度也是。",
         ),
     ],
     hints=[
@@ -915,17 +917,18 @@ def _gradient_and_cache(rng, rows, spreads):
         ),
         (
             "Check yourself: `y` does not change if a column of `x` is shifted, so every column of `dx` sums to 0. "
-            "Which part must be taken away from `dy` for that? And which one, for the same reason, with `x_hat`?",
+            "Which part must be taken away from `dy` for that? And which one, with `x_hat` in it, because stretching "
+            "the column hardly changes the result either?",
             "自己检验一下：把 `x` 的一列整体平移，`y` 不变，所以 `dx` 的每一列之和为 0。为此要从 `dy` 里减去哪一部分？"
-            "出于同样的道理，与 `x_hat` 有关的又要减去哪一部分？",
+            "把这一列拉伸，结果也几乎不变；为此又要减去与 `x_hat` 有关的哪一部分？",
         ),
     ],
     analysis=(
-        "Shifting or stretching a whole column of `x` does not change `y`, so what `dy` has of either is taken out: "
-        "its mean, and the part that goes along with `x_hat`. What is left passes the factor `gamma * inverse_std`. "
-        "With one row nothing is left, and `dx` is 0. The most frequent mistake is to keep only the factor: that can "
-        "be off by half.",
-        "把 `x` 的一整列平移或拉伸，`y` 都不变，所以 `dy` 里对应的部分要去掉：一是它的均值，二是与 `x_hat` "
+        "Shifting a whole column of `x` does not change `y`, and stretching it hardly does, so what `dy` has of either "
+        "is taken out: its mean, and the part that goes along with `x_hat`. What is left passes the factor `gamma * "
+        "inverse_std`. With one row nothing is left, and `dx` is 0. The most frequent mistake is to keep only the "
+        "factor: that can be off by half.",
+        "把 `x` 的一整列平移，`y` 不变；拉伸，`y` 几乎不变。所以 `dy` 里对应的部分要去掉：一是它的均值，二是与 `x_hat` "
         "同向的部分。剩下的再乘以 `gamma * inverse_std`。只有一行时什么也不剩，`dx` 就是 0。"
         "最常见的错误是只留下这个乘数：误差可能达到一半。",
     ),
@@ -974,10 +977,10 @@ def _images(rng, shape, spreads):
 
 
 @code(
-    en="Write `batch_norm_conv(x, gamma, beta, epsilon)`, batch normalization in training mode behind a convolution: "
-    "`x` has the shape `(N, H, W, C)`, images with the channels last, and a channel has one `gamma` and one `beta`. "
+    en="Write `batch_norm_conv(x, gamma, beta, epsilon)`, batch normalization in training mode after a convolution: "
+    "`x` has the shape `(N, H, W, C)`, images with the channels last, and each channel has one `gamma` and one `beta`. "
     "Return `y, mean, variance`: `y` shaped like `x`, and the statistics of this batch, both of shape `(C,)`.",
-    zh="编写 `batch_norm_conv(x, gamma, beta, epsilon)`，即卷积之后的批量归一化，训练模式：`x` 的形状是 "
+    zh="编写 `batch_norm_conv(x, gamma, beta, epsilon)`，即训练模式下、卷积之后的批量归一化：`x` 的形状是 "
     "`(N, H, W, C)`，是通道在最后的图像，每个通道各有一个 `gamma` 和一个 `beta`。返回 `y, mean, variance`："
     "`y` 的形状与 `x` 相同，另外两个是这个小批量的统计量，形状都是 `(C,)`。",
     returns=("y", "mean", "variance"),
@@ -1000,15 +1003,15 @@ def _images(rng, shape, spreads):
             _along(0),
             en="You have a mean and a variance for every pixel. A convolution does the same at every pixel, so all "
             "the pixels of a channel belong together, in all images.",
-            zh="你给每个像素都算了一个均值和一个方差。卷积在每个像素上做的事都一样，所以同一个通道的所有像素"
-            "应当放在一起，所有图像都是如此。",
+            zh="你给每个像素都算了一个均值和一个方差。卷积在每个像素上做的事都一样，所以同一个通道在所有图像"
+            "里的所有像素，应当放在一起统计。",
         ),
         Misconception(
             "statistics per image",
             _along(1, 2),
-            en="You normalize every image by itself. That is instance normalization; here the images of a batch belong "
+            en="You normalise every image by itself. That is instance normalization; here the images of a batch belong "
             "together.",
-            zh="你让每张图像自己归一化。那是实例归一化；这里，小批量里的各张图像应当放在一起。",
+            zh="你让每张图像自己归一化。那是实例归一化；这里，小批量里的各张图像应当放在一起统计。",
         ),
         Misconception(
             "statistics of the whole array",
@@ -1026,7 +1029,7 @@ def _images(rng, shape, spreads):
             "statistics over the wrong axis",
             (*_along(0, 2, 3), *_along(0, 2, 3, affine=_channels_first), *_along(3), *_along(1, 2, 3)),
             en="The channels are not where you look for them: your statistics mix them. In Keras a channel is the last "
-            "axis; in PyTorch it comes right behind the images.",
+            "axis; in PyTorch it comes right after the axis of the images.",
             zh="通道不在你找的那个轴上：你的统计量把不同的通道混在了一起。在 Keras 里，通道是最后一个轴；"
             "在 PyTorch 里，它紧跟在图像那个轴之后。",
         ),
@@ -1034,16 +1037,16 @@ def _images(rng, shape, spreads):
         Misconception(
             "unbiased variance",
             (_conv(_bessel(_PIXELS)), _conv(returned=lambda x, m, v, epsilon: _bessel(_PIXELS)(x))),
-            en="One of your variances is the one that estimates more data than this batch. Keras takes the variance of "
-            "the batch itself.",
-            zh="你用到的方差，有一个是对更多数据的估计。Keras 用的是小批量本身的方差。",
+            en="One of your variances is the unbiased one, an estimate for more data than this batch. Keras takes the "
+            "variance of the batch itself.",
+            zh="你用到的方差，有一个是对总体方差的估计。Keras 用的是小批量本身的方差。",
         ),
         *_about_gamma_and_beta(lambda affine: _conv(affine=affine)),
     ],
     hints=[
         (
             "How many means do you want in the end? All the axes that do not count them are averaged over.",
-            "最后要得到几个均值？除了数通道的那个轴，其余的轴都要取平均。",
+            "最后要得到几个均值？凡是不用来区分这些均值的轴，都要取平均。",
         ),
         (
             "`axis` may be a tuple. Or make an array with one column per channel, use what you have, and give the "
@@ -1053,7 +1056,7 @@ def _images(rng, shape, spreads):
     ],
     analysis=(
         "With the channels last, every pixel of every image is a row of a table with C columns, and the rest is "
-        "`batch_norm_train`; a channel has `N * H * W` values. That is why batch normalization behind a convolution "
+        "`batch_norm_train`; a channel has `N * H * W` values. That is why batch normalization after a convolution "
         "works even for one image. Frequent mistakes: averaging over `axis=0` only, and axes for channels first.",
         "通道在最后时，每张图像的每个像素就是一张 C 列表格里的一行，其余与 `batch_norm_train` 一样；"
         "一个通道有 `N * H * W` 个值。所以卷积之后的批量归一化，哪怕只有一张图像也能用。常见错误：只沿 `axis=0` "
@@ -1114,18 +1117,19 @@ def _stack(*before, before_activation=False, last=False, output=None):
 
 @model(
     en="Write `mended_model()`, which builds a Keras model for the 8 features of concrete as they are, not "
-    "standardized: three dense layers of 512 units with ReLU and one unit without activation, and a "
-    "`BatchNormalization` layer directly before each of these four dense layers, with the default arguments.",
+    "standardised: three dense layers of 512 units with ReLU and one unit without activation, and a "
+    "`BatchNormalization` layer, with the default arguments, directly before each of these four dense layers.",
     zh="编写 `mended_model()`，为混凝土数据的 8 个特征（原始数据，没有标准化）构建一个 Keras 模型："
-    "三个各有 512 个单元的全连接层（用 ReLU）和 1 个单元（不用激活函数）；四个全连接层的每一层，前面都直接放一个 "
+    "三个各有 512 个单元的全连接层（用 ReLU）和 1 个单元（不用激活函数）；这四个全连接层，每一层之前都紧挨着放一个 "
     "`BatchNormalization` 层，参数都取默认值。",
     observe=_behaviour_in_training,
     misconceptions=[
         Misconception(
             "batch norm missing on the input",
             lambda: _stack(False, True, True, True),
-            en="The outputs depend on the units of the features: the first dense layer receives them raw. Batch "
-            "normalization behind it comes too late: the largest feature has already drowned the others.",
+            en="The outputs depend on the units in which the features are measured: the first dense layer receives "
+            "them raw. Batch normalization after it comes too late: the largest feature has already drowned the "
+            "others.",
             zh="输出取决于各个特征的单位：第一个全连接层收到的是原始特征。在它之后再做批量归一化已经太晚："
             "数值最大的特征早就盖过了其他特征。",
             by=(SCALES_MATTER,),
@@ -1134,7 +1138,8 @@ def _stack(*before, before_activation=False, last=False, output=None):
             "batch norm after the output layer",
             lambda: _stack(True, True, True, True, last=True),
             en="The outputs in training mode hardly depend on the size of the last weights: the predictions themselves "
-            "are normalized by their batch. The strength of a concrete must not depend on the others in the batch.",
+            "are normalised by their batch. The strength of one mix of concrete must not depend on the other mixes in "
+            "the batch.",
             zh="训练模式下，输出几乎不受最后一层权重大小的影响：预测值本身被所在的小批量归一化了。"
             "一份混凝土的强度，不应取决于同一个小批量里的其他混凝土。",
             by=(LAST_LAYER_IN_VAIN,),
@@ -1142,8 +1147,8 @@ def _stack(*before, before_activation=False, last=False, output=None):
         Misconception(
             "batch norm between a layer and its activation",
             lambda: _stack(True, False, False, False, before_activation=True),
-            en="The number of layers is right, but three of them stand between a dense layer and its ReLU. That is a "
-            "known placement too; here the layers should receive what comes out of the ReLU.",
+            en="The number of layers is right, but three of the batch normalization layers stand between a dense layer "
+            "and its ReLU. That is a known placement too; here the layers should receive what comes out of the ReLU.",
             zh="层数是对的，但有三个批量归一化层放在了全连接层和它的 ReLU 之间。这也是一种常见的放法；"
             "而这里，它们收到的应当是 ReLU 的输出。",
             by=(PREDICTIONS,),
@@ -1179,7 +1184,7 @@ def _stack(*before, before_activation=False, last=False, output=None):
     analysis=(
         "The first `BatchNormalization` does inside the network what a scaler does outside: after it every feature has "
         "the same scale, so SGD no longer breaks on the raw data. The other three keep it so from layer to layer. None "
-        "stands behind the output, which has to reach any strength.",
+        "comes after the output, which has to be able to reach any strength.",
         "第一个 `BatchNormalization` 在网络内部完成了外部标准化要做的事：经过它之后，各个特征的尺度相同，SGD 就不会再"
         "因为原始数据而失败。另外三个让后面各层的输入也保持这样。输出之后没有，因为输出必须能取到任何强度值。",
     ),
@@ -1208,7 +1213,7 @@ def mended_model():
 @prediction(
     en="How many parameters does a `BatchNormalization` layer over 512 units add, and how many of them are trained by "
     "gradients?",
-    zh="512 个单元之上的 `BatchNormalization` 层增加多少个参数？其中有多少个由梯度来训练？",
+    zh="作用于 512 个单元的 `BatchNormalization` 层会增加多少个参数？其中有多少个由梯度来训练？",
     choices={
         "A": Choice(
             en="2, both trained: one scale and one shift for the layer.",

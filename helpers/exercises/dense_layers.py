@@ -60,7 +60,7 @@ def _sigmoid(x):
             ),
             en="In your matrix product the weights stand on the left. A matrix product combines the rows of the left "
             "factor with the columns of the right one; where are the examples, and where are the units?",
-            zh="在你的矩阵乘法里，权重在左边。矩阵乘法把左边的行与右边的列结合起来；样本在行里还是在列里，单元呢？",
+            zh="在你的矩阵乘法里，权重在左边。矩阵乘法把左边的行与右边的列结合起来；样本是按行排还是按列排？单元呢？",
         ),
         Misconception(
             "rows and columns of the result swapped",
@@ -76,7 +76,7 @@ def _sigmoid(x):
             "bias forgotten",
             lambda x, weights, bias: x @ weights,
             en="The bias is missing. Without it a row of zeros would give 0 in every unit, whatever has been learned.",
-            zh="缺了偏置。没有它，一行全是零的输入，无论学到了什么，每个单元都只能给出 0。",
+            zh="缺了偏置。没有它，无论学到了什么，对全是零的一行输入，每个单元都只能给出 0。",
         ),
         Misconception(
             "bias added to the inputs",
@@ -90,7 +90,7 @@ def _sigmoid(x):
             lambda x, weights, bias: x @ weights + bias[:, None],
             en="Each row gets a bias of its own, the same for all units. It is each unit that has a bias, the same "
             "for all rows.",
-            zh="每一行各有一个偏置，所有单元共用。其实是每个单元各有一个偏置，所有行共用。",
+            zh="你给每一行各加了一个偏置，由所有单元共用。应当是每个单元各有一个偏置，由所有行共用。",
         ),
         Misconception(
             "elementwise product",
@@ -101,8 +101,8 @@ def _sigmoid(x):
                 lambda x, weights, bias: (x * weights).sum(axis=0) + bias,
                 lambda x, weights, bias: (x * weights).sum(axis=1, keepdims=True) + bias,
             ),
-            en="Inputs and weights are multiplied entry by entry, which fits only by chance. Each unit needs a sum "
-            "over all inputs of a row, each times a weight of its own.",
+            en="Inputs and weights are multiplied entry by entry; that their shapes fit is only chance. Each unit "
+            "needs a sum over all inputs of a row, each times a weight of its own.",
             zh="输入和权重是逐元素相乘的，形状相容只是巧合。每个单元需要的是一个总和：一行中的每个输入各乘以自己的权重，"
             "再全部加起来。",
         ),
@@ -113,9 +113,9 @@ def _sigmoid(x):
                 lambda x, weights, bias: _sigmoid(x @ weights + bias),
                 lambda x, weights, bias: np.tanh(x @ weights + bias),
             ),
-            en="After the sums something else changes your numbers, as an activation does. This layer has none: its "
+            en="After the sums something else changes your numbers: an activation. This layer has none: its "
             "outputs may be any number.",
-            zh="求和之后，你的数又变了，就像经过了激活函数。这一层没有激活函数：输出可以是任何数。",
+            zh="求和之后，你的结果又被改变了，就像经过了激活函数。这一层没有激活函数：输出可以是任何数。",
         ),
     ],
     hints=[
@@ -141,8 +141,8 @@ def _sigmoid(x):
         "unit k. The bias has one number for each unit and is broadcast over the rows. Frequent mistakes: the weights "
         "transposed, which raises an error only if the sizes differ; the elementwise product; a bias for each row; "
         "`+=` into an array that belongs to the caller.",
-        "矩阵乘积的第 n 行第 k 列，是样本 n 的各个输入乘以单元 k 的对应权重之后的总和。偏置为每个单元准备一个数，"
-        "沿各行广播。常见错误：权重转置了，而这只有在大小不同时才会报错；逐元素相乘；给每一行加一个偏置；用 `+=` "
+        "矩阵乘积的第 n 行第 k 列，是样本 n 的各个输入乘以单元 k 的对应权重之后的总和。偏置里每个单元对应一个数，"
+        "沿各行广播。常见错误：权重转置了，而这只有在大小不同时才会报错；逐元素相乘；给每一行各用一个偏置；用 `+=` "
         "写进了属于调用者的数组。",
     ),
 )
@@ -210,7 +210,7 @@ def dense_forward(x, weights, bias):
             ),
             en="Negative values become smaller, but not 0. That is a variant of ReLU with a leak; here nothing gets "
             "through below 0.",
-            zh="负数变小了，但没有变成 0。那是 ReLU 的一种带泄漏的变体；在这里，小于 0 的一点也不能通过。",
+            zh="负数变小了，但没有变成 0。那是 ReLU 的一种带泄漏的变体；而这里，小于 0 的部分要完全截断。",
         ),
         Misconception(
             "a smooth activation instead of ReLU",
@@ -232,11 +232,11 @@ def dense_forward(x, weights, bias):
         ),
     ],
     analysis=(
-        "`np.maximum` compares entry by entry and broadcasts the 0, so it works for any shape. Its namesake `np.max` "
-        "takes the second argument for an axis. Frequent mistakes: the absolute value; a comparison that only says "
-        "which values are positive; an assignment such as `x[x < 0] = 0`, which changes the array of the caller.",
+        "`np.maximum` compares entry by entry and broadcasts the 0, so it works for any shape. The similarly named "
+        "`np.max` takes its second argument as an axis. Frequent mistakes: the absolute value; a comparison that only "
+        "says which values are positive; an assignment such as `x[x < 0] = 0`, which changes the caller's array.",
         "`np.maximum` 逐元素比较，并把 0 广播开来，所以对任何形状都适用。名字相近的 `np.max`，会把第二个参数当作轴。"
-        "常见错误：取绝对值；只比较出哪些值是正的；写成 `x[x < 0] = 0` 这样的赋值，改动了调用者的数组。",
+        "常见错误：取绝对值；只判断了哪些值是正的；写成 `x[x < 0] = 0` 这样的赋值，改动了调用者的数组。",
     ),
 )
 def relu(x):
@@ -283,7 +283,7 @@ def _neighbours(sizes):
         Misconception(
             "one bias per layer",
             lambda sizes: sum(a * b + 1 for a, b in _neighbours(sizes)),
-            en="You count a single bias for each layer. With only one unit in a layer that is right; how is it with "
+            en="You count a single bias for each layer. With only one unit in a layer that is right; what about "
             "several?",
             zh="你给每一层只算了一个偏置。一层只有一个单元时，这样是对的；有好几个单元时呢？",
         ),
@@ -304,7 +304,7 @@ def _neighbours(sizes):
             ),
             en="You multiply the size of a layer by itself. The weights of a layer connect its units to what the layer "
             "before hands on.",
-            zh="你把一层的大小与它自己相乘。一层的权重，连接的是这一层的单元与前一层交出的值。",
+            zh="你把一层的大小与它自己相乘。一层的权重，连接的是这一层的单元与前一层的输出。",
         ),
         Misconception(
             "all sizes multiplied",
@@ -339,7 +339,7 @@ def _neighbours(sizes):
         (
             "Take one unit of one layer first. How many inputs does it have, and so how many weights? And how many "
             "biases?",
-            "先看一层中的一个单元。它有多少个输入，也就有多少个权重？偏置呢？",
+            "先看一层中的一个单元。它有多少个输入？因此有多少个权重？又有多少个偏置？",
         ),
         (
             "A layer has as many such units as its size says. The inputs of a layer are the outputs of the one before; "
@@ -434,7 +434,7 @@ def _every_layer_but_the_last_forgotten(x, layers):
 
 @code(
     en="Write `mlp_forward(x, layers)`, which returns `y`, the output of a whole net. `x` has the shape `(N, D)`; "
-    "`layers` is a list of pairs `(weights, bias)`, one for each dense layer, in the order in which a row passes them. "
+    "`layers` is a list of pairs `(weights, bias)`, one for each dense layer, in the order in which a row meets them. "
     "After every layer but the last comes a ReLU. There may be just one layer.",
     zh="编写 `mlp_forward(x, layers)`，返回 `y`，即整个网络的输出。`x` 的形状是 `(N, D)`；`layers` 是一个列表，每个全"
     "连接层对应其中一项 `(weights, bias)`，按一行数据经过的顺序排列。除最后一层外，每一层之后都有一个 ReLU。也可能只"
@@ -448,7 +448,7 @@ def _every_layer_but_the_last_forgotten(x, layers):
         Misconception(
             "ReLU on the output layer",
             _relu_everywhere,
-            en="The net cannot give a negative number: after the last layer comes a ReLU too. The output of a "
+            en="The net cannot give a negative number: there is a ReLU after the last layer too. The output of a "
             "regression may be any number.",
             zh="这个网络给不出负数：最后一层之后也有一个 ReLU。回归的输出可以是任何数。",
         ),
@@ -456,20 +456,20 @@ def _every_layer_but_the_last_forgotten(x, layers):
             "no activation between the layers",
             (_linear_stack, lambda x, layers: np.maximum(_linear_stack(x, layers), 0)),
             en="Nothing stands between the layers. Then the whole stack computes no more than a single layer could.",
-            zh="层与层之间什么也没有。这样无论叠多少层，能算出来的都不比一层多。",
+            zh="层与层之间什么也没有。这样无论叠多少层，能表示的函数都不比一层多。",
         ),
         Misconception(
             "ReLU before the matrix product",
             (_relu_before_the_product, _relu_before_the_product_but_the_last),
-            en="Your ReLU stands before a layer, not after it. So it cuts off the negative features before any layer "
+            en="Your ReLU comes before a layer, not after it. So it cuts off the negative features before any layer "
             "has seen them.",
             zh="你的 ReLU 放在了层的前面，而不是后面。这样，负的特征还没有经过任何一层，就被截掉了。",
         ),
         Misconception(
             "ReLU before the bias",
             (_relu_before_the_bias_but_the_last, _relu_before_the_bias),
-            en="Your ReLU comes before the bias is added. The bias is part of the layer: it decides from where on the "
-            "ReLU lets something through.",
+            en="Your ReLU comes before the bias is added. The bias is part of the layer: it decides from what value of "
+            "the sum on the ReLU lets something through.",
             zh="你的 ReLU 用在了加上偏置之前。偏置是层的一部分：它决定 ReLU 从哪里开始放行。",
         ),
         Misconception(
@@ -483,7 +483,7 @@ def _every_layer_but_the_last_forgotten(x, layers):
             (_always_the_first_input, _every_layer_but_the_last_forgotten),
             en="More than one of your layers gets `x` itself, so the work of the layers before is lost. Each layer "
             "works on what the one before hands on.",
-            zh="你的网络里，不止一层直接用了 `x`，前面各层的结果就白算了。每一层处理的，应当是前一层交出的值。",
+            zh="你的网络里，不止一层直接用了 `x`，前面各层的结果就白算了。每一层处理的，应当是前一层的输出。",
         ),
         Misconception(
             "last layer left out",
@@ -502,16 +502,17 @@ def _every_layer_but_the_last_forgotten(x, layers):
         (
             "A loop can treat all layers but one alike. Which one is different, and how do you take it out of the "
             "list?",
-            "用一个循环，就能把除一层以外的各层同样处理。哪一层不一样？怎样把它从列表里单独取出来？",
+            "除了某一层，其余各层都可以用同一个循环处理。哪一层不一样？怎样把它从列表里单独取出来？",
         ),
     ],
     analysis=(
         "Each layer gets what the layer before hands on, and between two layers a ReLU makes the net more than one "
         "linear layer. The last layer has none, because the target of a regression may be any number. Frequent "
-        "mistakes: a loop that treats the last layer like the others; no ReLU at all, which nothing but the numbers "
-        "betrays; and feeding `x` to every layer.",
-        "每一层得到的，是前一层交出的值；两层之间的 ReLU，使网络不再等同于一个线性层。最后一层没有 ReLU，"
-        "因为回归的目标可以是任何数。常见错误：循环把最后一层也同样处理；完全没有 ReLU，而这只有从数值上才看得出来；"
+        "mistakes: a loop that treats the last layer like the others; no ReLU at all, which shows only in the numbers; "
+        "and feeding `x` to every layer.",
+        "每一层得到的，是前一层的输出；两层之间的 ReLU，使网络不再等同于一个线性层。最后一层没有 ReLU，"
+        "因为回归的目标可以是任何数。常见错误：循环对"
+        "最后一层也做了同样的处理；完全没有 ReLU，而这只有从数值上才看得出来；"
         "把 `x` 送进了每一层。",
     ),
 )
@@ -557,7 +558,7 @@ def _wine(features=11, **options):
             lambda: _wine(activation="sigmoid"),
             en="All outputs lie between 0 and 1: the neuron has a sigmoid, as for a yes or a no. The quality of a wine "
             "is a number from 3 to 8.",
-            zh="所有输出都在 0 和 1 之间：这个神经元用了 sigmoid，那是判断是与否时用的。红酒的品质是 3 到 8 之间的数。",
+            zh="所有输出都在 0 和 1 之间：这个神经元用了 sigmoid，那是二分类时用的。红酒的品质是 3 到 8 之间的数。",
             by=(PREDICTIONS,),
         ),
         Misconception(
@@ -573,7 +574,7 @@ def _wine(features=11, **options):
             lambda: _wine(features=12),
             en="Your model takes 12 numbers for each row. The table has 12 columns, but one of them is what the model "
             "should find out.",
-            zh="你的模型每行接受 12 个数。数据表有 12 列，但其中一列正是模型要求出的目标。",
+            zh="你的模型每行接受 12 个数。数据表有 12 列，但其中一列正是模型要预测的目标。",
             by=(INPUT,),
         ),
     ],
@@ -591,9 +592,9 @@ def _wine(features=11, **options):
     ],
     analysis=(
         "One unit without activation computes a weighted sum of the features plus a bias, which is the formula of "
-        "linear regression; only the way to the weights differs. Without an activation the output may be any number. "
-        "Frequent mistakes: copying the softmax of a classifier, which makes every output 1, or a ReLU or a sigmoid, "
-        "which limit what the model can say.",
+        "linear regression; only the way in which the weights are found differs. Without an activation the output may "
+        "be any number. Frequent mistakes: copying the softmax of a classifier, which makes every output 1, or a ReLU "
+        "or a sigmoid, which limit what the model can say.",
         "一个没有激活函数的单元，算的是特征的加权和再加上偏置，这正是线性回归的公式；只是求权重的方法不同。"
         "没有激活函数，输出就可以是任何数。常见错误：从分类模型里抄来 softmax，使每个输出都是 1；或者用 ReLU、sigmoid，"
         "限制了模型能给出的值。",
@@ -633,7 +634,7 @@ _LINEAR_HIDDEN_LAYERS = {
     "name": "hidden layers without activation",
     "en": "A hidden layer has no activation. Two linear layers in a row can do no more than one, however many units "
     "they have.",
-    "zh": "有隐藏层没有激活函数。两个线性层直接相连，无论有多少个单元，都不比一层能做得更多。",
+    "zh": "有的隐藏层没有激活函数。两个线性层直接相连，无论有多少个单元，能表示的函数都不比一层多。",
     "by": (PREDICTIONS,),
 }
 
@@ -678,21 +679,21 @@ _LINEAR_HIDDEN_LAYERS = {
             lambda: _concrete(features=9),
             en="Your model takes 9 numbers for each row. The table has 9 columns, but one of them is what the model "
             "should find out.",
-            zh="你的模型每行接受 9 个数。数据表有 9 列，但其中一列正是模型要求出的目标。",
+            zh="你的模型每行接受 9 个数。数据表有 9 列，但其中一列正是模型要预测的目标。",
             by=(INPUT,),
         ),
     ],
     hints=[
         (
-            "List the layers in the order in which a row passes them: `keras.Input`, then the hidden layers, then the "
+            "List the layers in the order in which a row meets them: `keras.Input`, then the hidden layers, then the "
             "output.",
             "按一行数据经过的顺序列出各层：`keras.Input`，然后是隐藏层，最后是输出。",
         ),
         (
             "`keras.layers.Dense` takes the number of units, and with `activation` the name of the activation as text. "
             "How many of the four dense layers need one?",
-            "`keras.layers.Dense` 接受单元的个数，用 `activation` 可以指定激活函数的名字（文本）。四个全连接层里，"
-            "哪几个需要它？",
+            "`keras.layers.Dense` 接受单元的个数，用 `activation` 可以指定激活函数的名字（字符串）。四个全连接层里，"
+            "有几个需要它？",
         ),
     ],
     analysis=(
@@ -700,7 +701,7 @@ _LINEAR_HIDDEN_LAYERS = {
         "up what they found and may give any number. Leave out the ReLUs and the four layers are one linear layer with "
         "530,433 parameters. A frequent mistake is an activation at the output: a softmax gives 1 for every row, a "
         "ReLU nothing below 0.",
-        "三个带 ReLU 的层，能让网络计算的函数弯曲；最后一层没有激活函数，把它们得到的结果加起来，可以给出任何数。"
+        "三个带 ReLU 的层，使网络能够表示非线性的函数；最后一层没有激活函数，把它们得到的结果加权求和，可以给出任何数。"
         "去掉 ReLU，这四层就只是一个线性层，却有 530,433 个参数。常见的错误是给输出加上激活函数：softmax "
         "对每一行都给出 1，ReLU 给不出小于 0 的数。",
     ),
@@ -723,10 +724,10 @@ def concrete_model():
 
 INSIDE = Quantity(
     "a dense layer has an activation of its own",
-    "有全连接层自带激活函数",
+    "有的全连接层自带激活函数",
     says=Bilingual(
         "A dense layer still has an activation of its own.",
-        "还有全连接层自带激活函数。",
+        "仍有全连接层自带激活函数。",
     ),
 )
 
@@ -757,7 +758,8 @@ def _concrete_in_pieces(*layers):
     "times 512 units with ReLU and one unit without activation. This time no dense layer has an activation of its own: "
     "each ReLU is a layer by itself.",
     zh="编写 `concrete_model_with_activation_layers()`：再构建一次 `concrete_model` 的网络，接受 8 个特征，"
-    "三次 512 个单元并用 ReLU，最后 1 个单元没有激活函数。这一次，全连接层都不自带激活函数：每个 ReLU 单独成为一层。",
+    "三个隐藏"
+    "层各有 512 个单元并用 ReLU，最后 1 个单元没有激活函数。这一次，全连接层都不自带激活函数：每个 ReLU 单独成为一层。",
     observe=_activation_inside,
     misconceptions=[
         Misconception(
@@ -772,9 +774,10 @@ def _concrete_in_pieces(*layers):
             "activation inside the dense layers",
             _concrete,
             en="A dense layer still has an activation of its own. If a ReLU layer comes after it too, the outputs are "
-            "the same, because a second ReLU changes nothing; but only the layer by itself is asked for.",
-            zh="还有全连接层自带激活函数。如果它后面又有一个 ReLU 层，输出是一样的，因为第二次 ReLU "
-            "什么也不改变；但这里只要单独的那一层。",
+            "the same, because a second ReLU changes nothing; but here each ReLU should be a layer by itself and "
+            "nothing else.",
+            zh="仍有全连接层自带激活函数。如果它后面又有一个 ReLU 层，输出是一样的，因为第二次 ReLU 什么也"
+            "不改变；但题目只要单独成层的 ReLU。",
             by=(INSIDE,),
         ),
         Misconception(
@@ -813,7 +816,8 @@ def _concrete_in_pieces(*layers):
         "gained is a place between the sums of a layer and their activation, where batch normalization will stand "
         "later. Frequent mistakes: leaving the activation in the dense layer as well; putting the ReLU before the "
         "layer it belongs to; adding one after the output.",
-        "ReLU 没有参数，所以单独成为一层，既不改变参数个数，也不改变输出。这样做的好处，是在一层的总和与激活函数之间留"
+        "ReLU 没有参数，所以单独成为一层，既不改变参数个数，也不改变输出。这样做的好处，是在"
+        "一层的加权和与激活函数之间留"
         "出一个位置，以后批量归一化就放在那里。常见错误：全连接层里也留着激活函数；把 ReLU 放在它所属的层之前；在输"
         "出之后也加一个。",
     ),
@@ -854,9 +858,9 @@ def concrete_model_with_activation_layers():
         "B": Choice(
             en="Any number: with a single unit softmax changes nothing.",
             zh="任何数：只有一个单元时，softmax 什么也不改变。",
-            en_why="Softmax never leaves its input as it is: its outputs are positive and add up to 1 over the units "
+            en_why="Softmax does not just hand on its input: its outputs are positive and add up to 1 over the units "
             "of a row. With a single unit that leaves very little choice.",
-            zh_why="softmax 从不让输入保持原样：它的输出都是正数，而且一行中各单元的输出之和是 1。"
+            zh_why="softmax 不会让输入原样通过：它的输出都是正数，而且一行中各单元的输出之和是 1。"
             "只有一个单元时，就没有什么选择的余地了。",
         ),
         "C": Choice(
@@ -864,24 +868,25 @@ def concrete_model_with_activation_layers():
             zh="每一行都是 1，与权重无关。",
             en_why="Softmax divides by the sum over the units of a row; with one unit, a number is divided by itself. "
             "No weight has any influence on the output, so all gradients are 0, and training changes nothing.",
-            zh_why="softmax 除以的，是一行中各单元的总和；只有一个单元时，就是一个数除以它自己。"
+            zh_why="softmax 除以的，是一行中各单元的指数之和；只有一个单元时，就是一个数除以它自己。"
             "任何权重都影响不了输出，所以梯度全是 0，训练什么也改变不了。",
         ),
         "D": Choice(
             en="Numbers between 0 and 1 that add up to 1 over the rows of the batch.",
             zh="0 到 1 之间的数，这一批中各行的数加起来是 1。",
-            en_why="Softmax adds up over the units of one row, not over the rows: what a row gives must not depend on "
-            "the rows that happen to be beside it.",
+            en_why="Softmax adds up over the units of one row, not over the rows: the output for one row must not "
+            "depend on the rows that happen to be beside it.",
             zh_why="softmax 是对一行中的各单元求和，不是对各行求和：一行的结果，不应取决于碰巧和它在一起的其他行。",
         ),
     },
     right="C",
     hints=[
         (
-            "Softmax takes the exponential of each unit and divides it by the sum of these over all units of the same "
-            "row. Write that down for a row with the sums 2 and 3, then for a row with the sum 2 alone.",
-            "softmax 先对每个单元取指数，再除以同一行中所有单元的指数之和。先写出加权和为 2 和 3 的一行的结果，"
-            "再写出加权和只有一个 2 的一行的结果。",
+            "Softmax takes the exponential of each unit's sum and divides it by the sum of these exponentials over all "
+            "units of the same row. Write that down for a row with the sums 2 and 3, then for a row with the sum 2 "
+            "alone.",
+            "softmax 先对每个单元取指数，再除以同一行中所有单元的指数之和。先对加权和为 2 和 3 的一行写出结果，"
+            "再对只有一个加权和 2 的一行写出结果。",
         ),
     ],
 )
@@ -891,6 +896,6 @@ def softmax_of_one_unit():
     exponentials = np.exp(dense_forward(x, weights, bias))
     y = exponentials / exponentials.sum(axis=1, keepdims=True)
     return {
-        Quantity("smallest output for 1000 rows", "1000 行的输出中最小的"): float(y.min()),
-        Quantity("largest output for 1000 rows", "1000 行的输出中最大的"): float(y.max()),
+        Quantity("smallest output for 1000 rows", "1000 行的输出中的最小值"): float(y.min()),
+        Quantity("largest output for 1000 rows", "1000 行的输出中的最大值"): float(y.max()),
     }

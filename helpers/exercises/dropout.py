@@ -15,7 +15,7 @@ ZEROS = Quantity(
     atol=0.03,
     says=Bilingual("The share of values that are dropped is not `rate`.", "被丢弃的值所占的比例不等于 `rate`。"),
 )
-FACTOR = Quantity("survivors are multiplied by", "保留下来的值被乘以")
+FACTOR = Quantity("survivors are multiplied by", "保留下来的值所乘的倍数")
 UNEVEN = Quantity("largest difference between these factors", "这些倍数之间的最大差别")
 REPEATED = Quantity(
     "two calls drop the same values",
@@ -139,7 +139,7 @@ def _raises_at_rate_1(x, rate, rng, training):
 
 @code(
     en="Write `dropout_forward(x, rate, rng, training)`, which returns `y, mask`, both shaped like `x`. In training "
-    "mode each value is dropped with probability `rate`, by chance and independently of the others, and the survivors "
+    "mode each value is dropped with probability `rate`, at random and independently of the others, and the survivors "
     "are scaled so that the expected value of `y` is `x`; `mask` is what `x` was multiplied by. In inference mode `y` "
     "is `x`, and `mask` may be anything. Rates 0 and 1 are allowed.",
     zh="编写 `dropout_forward(x, rate, rng, training)`，返回 `y, mask`，形状都与 `x` 相同。训练模式下，每个值以概率 "
@@ -221,7 +221,7 @@ def _raises_at_rate_1(x, rate, rng, training):
         (
             "Draw one random number between 0 and 1 for every value of `x`, with `rng.random`. How often is such a "
             "number smaller than `rate`?",
-            "用 `rng.random` 为 `x` 的每个值各抽一个 0 到 1 之间的随机数。这样的数小于 `rate` 的机会有多大？",
+            "用 `rng.random` 为 `x` 的每个值各抽一个 0 到 1 之间的随机数。这样的数小于 `rate` 的概率有多大？",
         ),
         (
             "If three of ten values are lost, the sum of the rest is on average 0.7 times the old one. By what do you "
@@ -229,8 +229,8 @@ def _raises_at_rate_1(x, rate, rng, training):
             "如果十个值里丢掉三个，其余的总和平均是原来的 0.7 倍。乘以多少才能补回来？",
         ),
         (
-            "Put zeros and the scale into one array, the mask; then one product does it all. Treat inference mode and "
-            "rate 1 before you divide.",
+            "Put zeros and the scale into one array, the mask; then one product does it all. Deal with inference mode "
+            "and rate 1 before you divide.",
             "把零和缩放倍数放进同一个数组，也就是掩码；这样一次乘法就够了。推断模式和丢弃率为 1 的情形，要在做除法之前"
             "处理。",
         ),
@@ -276,8 +276,8 @@ def _mask_and_gradient(rng, shape=(50, 4)):
 
 
 @code(
-    en="Write `dropout_backward(dy, mask)`: from `dy`, the gradient of the loss by the output of dropout, and the "
-    "`mask` of the forward pass, where `y = x * mask`, return `dx`, the gradient by `x`.",
+    en="Write `dropout_backward(dy, mask)`: from `dy`, the gradient of the loss with respect to the output of dropout, "
+    "and the `mask` of the forward pass, where `y = x * mask`, return `dx`, the gradient with respect to `x`.",
     zh="编写 `dropout_backward(dy, mask)`：已知 `dy`（损失对暂退法输出的梯度）和前向传播的 `mask`"
     "（其中 `y = x * mask`），返回 `dx`，即损失对 `x` 的梯度。",
     returns=("dx",),
@@ -312,18 +312,19 @@ def _mask_and_gradient(rng, shape=(50, 4)):
     ],
     hints=[
         (
-            "For one value: `y = x * m`, where `m` does not depend on `x`. What is the derivative of `y` by `x`?",
+            "For one value: `y = x * m`, where `m` does not depend on `x`. What is the derivative of `y` with respect "
+            "to `x`?",
             "先看一个值：`y = x * m`，其中 `m` 与 `x` 无关。`y` 对 `x` 的导数是多少？",
         ),
         (
-            "By the chain rule, multiply that derivative by what comes from behind, `dy`.",
-            "按照链式法则，把这个导数乘以从后面传来的 `dy`。",
+            "By the chain rule, multiply that derivative by what is passed back to it, `dy`.",
+            "按照链式法则，把这个导数乘以从后一层传回来的 `dy`。",
         ),
     ],
     analysis=(
         "`y = x * mask`, and the mask is a constant as far as `x` is concerned, so the derivative is the mask itself, "
         "scale included. A value that was dropped gets the gradient 0. Frequent mistakes: drawing a new mask, or "
-        "passing on 1 where the forward pass multiplied by more.",
+        "using the factor 1 where the forward pass used a larger one.",
         "`y = x * mask`，对 `x` 来说掩码是常数，所以导数就是掩码本身，包括缩放倍数。被丢弃的值，梯度是 0。"
         "常见错误：另外抽一个掩码；或者前向传播乘的是更大的数，反向传播却只乘 1。",
     ),
@@ -352,7 +353,7 @@ def _inverted(x, rate, rng, training):
 @code(
     en="The older convention: write `dropout_test_scaling(x, rate, rng, training)`, which returns `y`. In training "
     "mode values are dropped with probability `rate` and the survivors stay as they are; in inference mode nothing is "
-    "dropped, and `y` is what it is on average in training mode.",
+    "dropped, and `y` is what it would be on average in training mode.",
     zh="较早的约定：编写 `dropout_test_scaling(x, rate, rng, training)`，返回 `y`。训练模式下，每个值以概率 `rate` "
     "被丢弃，保留下来的值不变；推断模式下什么也不丢弃，`y` 等于它在训练模式下的平均值。",
     cases=[
@@ -381,7 +382,7 @@ def _inverted(x, rate, rng, training):
             "inverted instead of test-time scaling",
             _inverted,
             en="This is inverted dropout, which scales in training mode. Here inference mode does the scaling.",
-            zh="这是倒置暂退法，它在训练模式下缩放。而这里由推断模式来缩放。",
+            zh="这是倒置暂退法，它在训练模式下缩放。而这里要在推断模式下缩放。",
         ),
         Misconception(
             "not scaled at inference",
@@ -457,7 +458,7 @@ def _songs_layers(*rates, output=None):
                 lambda: _songs_layers(0, 0, 0.3),
                 lambda: _songs_layers(0.3, 0, 0.3),
             ),
-            en="In training mode some of the predictions themselves are 0: dropout stands behind the output layer. A "
+            en="In training mode some of the predictions themselves are 0: dropout follows the output layer. A "
             "prediction that is dropped teaches nothing but noise.",
             zh="训练模式下，有些预测本身就是 0：暂退层放在了输出层之后。把预测丢弃，学到的只是噪声。",
         ),
@@ -478,19 +479,19 @@ def _songs_layers(*rates, output=None):
     ],
     hints=[
         (
-            "Begin with `keras.Sequential` and `keras.Input`, then list the layers in the order in which a row passes "
+            "Begin with `keras.Sequential` and `keras.Input`, then list the layers in the order in which a row meets "
             "them.",
             "以 `keras.Sequential` 和 `keras.Input` 开头，再按一行数据经过的顺序列出各层。",
         ),
         (
             "A dropout layer acts on what the layer before it hands on. What do you want the last layer to receive?",
-            "暂退层作用于前一层交出的值。你希望最后一层收到的是什么？",
+            "暂退层作用于前一层的输出。你希望最后一层收到的是什么？",
         ),
     ],
     analysis=(
-        "Dropout stands behind each hidden layer, so each of the dense layers behind it receives a thinned input. None "
-        "stands behind the output: there it would delete predictions. The last unit has no activation, because the "
-        "target is any number.",
+        "Dropout follows each hidden layer, so each of the dense layers after it receives a thinned input. None "
+        "follows the output: there it would delete predictions. The last unit has no activation, because the target "
+        "may be any number.",
         "每个隐藏层之后都有暂退层，这样后面的全连接层收到的都是稀疏化的输入。输出之后没有暂退层：放在那里会删掉预测本"
         "身。最后一个单元没有激活函数，因为目标可以是任何数。",
     ),
@@ -514,7 +515,8 @@ def songs_model():
 
 
 @prediction(
-    en="`x` has the mean 0 and the variance 1. What are mean and variance of `dropout_forward(x, 0.5, rng, True)`?",
+    en="`x` has the mean 0 and the variance 1. What are the mean and the variance of `dropout_forward(x, 0.5, rng, "
+    "True)`?",
     zh="`x` 的均值是 0，方差是 1。`dropout_forward(x, 0.5, rng, True)` 的均值和方差是多少？",
     choices={
         "A": Choice(
@@ -533,7 +535,7 @@ def songs_model():
         "C": Choice(
             en="Mean 0, variance 2.",
             zh="均值 0，方差 2。",
-            en_why="Half of the squares are 0 and the others 4 times as large: on average twice as large.",
+            en_why="Half of the squares are 0 and the others 4 times as large: on average they are twice as large.",
             zh_why="一半的平方变成 0，另一半变成原来的 4 倍：平均就是 2 倍。",
         ),
         "D": Choice(

@@ -116,11 +116,12 @@ def _unprotected(train, validation):
 
 @code(
     en="Write `standardize(train, validation)`, which gets two arrays of shapes `(N, D)` and `(M, D)` and returns both "
-    "standardized, in this order. Every column of `train` gets the mean 0 and the standard deviation 1; `validation` "
-    "is shifted and scaled by just the same numbers. A column that is constant in `train` is only shifted.",
+    "standardised, in this order. Every column of `train` gets the mean 0 and the standard deviation 1; `validation` "
+    "is shifted and scaled by exactly the same numbers. A column that is constant in `train` is only shifted, in both "
+    "arrays.",
     zh="编写 `standardize(train, validation)`：输入两个数组，形状是 `(N, D)` 和 `(M, D)`；把两者都标准化，按这个顺序返"
     "回。`train` 的每一列均值变为 0，标准差变为 1；`validation` 用完全相同的数来平移和缩放。在 `train` 里是常数的列，"
-    "只平移，不缩放。",
+    "在两个数组里都只平移，不缩放。",
     returns=("train", "validation"),
     cases=[
         Case("columns of unequal scale", "各列尺度不同", _tables(60, 30), _both),
@@ -133,24 +134,24 @@ def _unprotected(train, validation):
             "standardised with all rows",
             _all_rows,
             en="Mean and standard deviation come from all rows, those of the validation set too. Then the training "
-            "rows carry news of rows that nobody should have seen yet: a data leakage.",
+            "rows carry information about rows that nobody should have seen yet: that is data leakage.",
             zh="均值和标准差来自所有的行，验证集的行也算进去了。这样，训练数据里就带上了本不该见到的那些行的信息："
             "这就是数据泄漏。",
         ),
         Misconception(
             "validation standardised by itself",
             (_each_by_itself, _each_by_itself_unprotected),
-            en="The validation rows are scaled by their own mean and standard deviation. The same wine then gets other "
-            "numbers in `validation` than in `train`; and what becomes of a single row?",
+            en="The validation rows are scaled by their own mean and standard deviation. The same wine then gets "
+            "different numbers in `validation` and in `train`; and what becomes of a single row?",
             zh="验证集用的是它自己的均值和标准差。于是同一款酒，在 `validation` 里和在 `train` 里得到的数就不一样；"
             "如果只有一行，又会怎样？",
         ),
         Misconception(
             "statistics of the whole array",
             (_whole_table, _whole_table_each, _whole_std, _whole_mean),
-            en="A single number, taken from the whole table, serves all columns. Columns of unequal scale stay unequal "
-            "that way.",
-            zh="所有列共用了从整张表算出的一个数。这样一来，原来尺度不同的列，处理之后尺度仍然不同。",
+            en="A mean or a standard deviation taken from the whole table serves all columns. Columns of unequal place "
+            "or scale stay unequal that way.",
+            zh="所有列共用了从整张表算出的均值或标准差。这样一来，原来位置或尺度不同的列，处理之后仍然不同。",
         ),
         Misconception(
             "divided by variance",
@@ -162,16 +163,16 @@ def _unprotected(train, validation):
         Misconception(
             "statistics over the wrong axis",
             (_rows_for_columns, _rows_kept, _rows_of_each),
-            en="Mean and standard deviation are taken along each row. A row is one wine with many features; what is to "
-            "become comparable is the columns.",
-            zh="均值和标准差是沿着每一行算的。一行是一款酒，包含许多特征；要变得可比的是各列。",
+            en="Mean and standard deviation are taken along each row. A row is one wine with many features; it is the "
+            "columns that should become comparable.",
+            zh="均值和标准差是沿着每一行算的。一行是一款酒，包含许多特征；需要变得可比的是各列。",
         ),
         Misconception(
             "scaled by the range",
             (_to_range, _to_range_unprotected),
             en="The training columns now run from 0 to 1. That is another way of scaling, and a single outlier "
-            "decides it; asked for are mean and standard deviation.",
-            zh="训练集的各列现在从 0 变到 1。这是另一种缩放方法，一个离群值就能左右它；题目要的是均值和标准差。",
+            "decides it; the question asks for mean and standard deviation.",
+            zh="训练集各列的取值范围现在是 0 到 1。这是另一种缩放方法，一个离群值就能左右它；题目要的是均值和标准差。",
         ),
         Misconception(
             "divided by zero for a constant column",
@@ -199,7 +200,7 @@ def _unprotected(train, validation):
         ),
     ],
     analysis=(
-        "Shift and scale belong to the model as its weights do: they are learnt from the training rows and then stay "
+        "Shift and scale belong to the model as its weights do: they are learned from the training rows and then stay "
         "as they are, for one new row too. A column is called constant if its smallest value is its largest; the "
         "computed standard deviation may miss 0 by a rounding error. Frequent mistakes: using all rows, or scaling "
         "the validation rows by themselves.",
@@ -218,10 +219,10 @@ def standardize(train, validation):
 # --- split_without_leakage ---
 
 NO_ROWS = Quantity(
-    "the results are something else than row numbers",
+    "the results are not row numbers",
     "返回的不是行号",
     says=Bilingual(
-        "The results should be row numbers: whole numbers from 0 to N - 1, which say where in `groups` a row stands.",
+        "The results should be row numbers: whole numbers from 0 to N - 1, the places of the rows in `groups`.",
         "返回的应当是行号：从 0 到 N - 1 的整数，表示某一行在 `groups` 里的位置。",
     ),
 )
@@ -345,14 +346,14 @@ def _first_groups_by_place(groups, train_size, rng):
 
 
 @code(
-    en="Write `split_without_leakage(groups, train_size, rng)`. `groups` is an array of N labels, numbers or texts: "
-    "rows with equal labels belong together, such as the songs of one artist. Return `train_rows, validation_rows`, "
-    "two arrays of row numbers: every row stands on one side, all rows of a group stand on the same side, and which "
-    "groups go where is drawn with `rng`. About a share of `train_size` of the groups, or of the rows, goes to "
-    "`train_rows`.",
-    zh="编写 `split_without_leakage(groups, train_size, rng)`。`groups` 是 N 个标签组成的数组，标签可以是数字或文本："
+    en="Write `split_without_leakage(groups, train_size, rng)`. `groups` is an array of N labels, one for each row, "
+    "numbers or strings: rows with equal labels belong together, such as the songs of one artist. Return `train_rows, "
+    "validation_rows`, two arrays of row numbers: every row stands on exactly one side, all rows of a group stand on "
+    "the same side, and which groups go where is drawn with `rng`. `train_size` is a fraction: about this share of the "
+    "groups, or of the rows, goes to `train_rows`.",
+    zh="编写 `split_without_leakage(groups, train_size, rng)`。`groups` 是 N 个标签组成的数组，标签可以是数字或字符串："
     "标签相同的行属于同一组，比如同一位歌手的歌。返回 `train_rows, validation_rows`，即两个由行号组成的数组："
-    "每一行都归到其中一边，同一组的行全在同一边，哪些组归到哪边由 `rng` 抽取。组数或行数的比例大约为 `train_size` "
+    "每一行都归到其中一边，同一组的行全在同一边，哪些组归到哪边由 `rng` 随机决定。按组数或行数计，大约占 `train_size` "
     "的那一部分归入 `train_rows`。",
     returns=("train_rows", "validation_rows"),
     free=("train_rows", "validation_rows"),
@@ -388,7 +389,7 @@ def _first_groups_by_place(groups, train_size, rng):
         Misconception(
             "train and validation exchanged",
             lambda groups, train_size, rng: _sides(groups, _chosen(groups, train_size, rng)[0])[::-1],
-            en="The share `train_size` has gone to the other side: compare the order of the two results with the "
+            en="The share `train_size` has gone to the wrong side: compare the order of the two results with the "
             "question.",
             zh="占比为 `train_size` 的那一部分跑到了另一边：请对照题目，检查两个结果的顺序。",
             by=(SHARE,),
@@ -397,9 +398,9 @@ def _first_groups_by_place(groups, train_size, rng):
             "not random",
             (_first_groups, _first_groups_by_place),
             en="Every generator gives the same split. Labels and tables often have an order, by date or by size, so "
-            "what comes first is no fair sample: let `rng` decide.",
+            "the first ones are no fair sample: let `rng` decide.",
             zh="无论换哪个生成器，划分都一样。标签和表格往往有某种顺序，比如按日期或按大小排列，"
-            "所以排在前面的并不是公平的样本：让 `rng` 来决定。",
+            "所以排在前面的并没有代表性：让 `rng` 来决定。",
             by=(SHARE, SAME_SPLIT),
         ),
     ],
@@ -411,7 +412,7 @@ def _first_groups_by_place(groups, train_size, rng):
         (
             "Shuffle these labels with `rng.permutation` and cut the list in two. The labels before the cut are the "
             "training groups.",
-            "用 `rng.permutation` 打乱这些标签，再把它们切成两段。切口之前的标签就是训练集的组。",
+            "用 `rng.permutation` 打乱这些标签，再把它们切成两段。前一段里的标签就是训练集的组。",
         ),
         (
             "Now go back to rows: for every entry of `groups`, is its label among the training groups? `np.isin` "
@@ -524,20 +525,21 @@ def _below_previous(loss, best, previous, delta):
 @code(
     en="Write `early_stopping(val_losses, weights, patience, min_delta)`, which finds out what "
     "`keras.callbacks.EarlyStopping` with `restore_best_weights=True` would have done. The array `val_losses` holds "
-    "the validation loss of every epoch of a long run, the list `weights` the weights after each of them. An epoch "
-    "counts as an improvement if its loss lies below the best one so far by more than `min_delta`; the run ends when "
-    "the last `patience` epochs (1 or more) were no improvement, or with the last loss. Return `epochs, weights`: "
-    "after how many epochs it ends, and the weights after the last improvement.",
+    "the validation loss of every epoch of a long run, the list `weights` the weights after each of them. The first "
+    "epoch counts as an improvement, and so does every later one whose loss lies below the best so far (that of the "
+    "last improvement) by more than `min_delta`; the run ends when none of the last `patience` epochs (1 or more) was "
+    "an improvement, or with the last loss. Return `epochs, weights`: after how many epochs it ends, and the weights "
+    "after the last improvement.",
     zh="编写 `early_stopping(val_losses, weights, patience, min_delta)`，推算 `keras.callbacks.EarlyStopping` 在 "
-    "`restore_best_weights=True` 时会怎样做。数组 `val_losses` 是一次长时间训练中每一轮的验证损失，列表 `weights` "
-    "是每一轮之后的权重。某一轮的损失比此前最好的损失低，而且低出的部分大于 `min_delta`，才算改进；最近 `patience` 轮"
-    "（至少 1 轮）都没有改进，训练就结束，否则到最后一个损失为止。返回 `epochs, weights`：训练在多少轮之后结束，"
-    "以及最后一次改进之后的权重。",
+    "`restore_best_weights=True` 时会怎样做。数组 `val_losses` 是一次长时间训练中每一轮的验证损失，列表 `weights` 是"
+    "每一轮之后的权重。第一轮算改进；之后某一轮的损失比此前最好的损失（上一次改进时的损失）低，而且低出的部分大于 "
+    "`min_delta`，也算改进。最近 `patience` 轮（取值至少是 1）都没有改进，训练就结束，否则到最后一个损失为止。返回 "
+    "`epochs, weights`：训练在多少轮之后结束，以及最后一次改进之后的权重。",
     returns=("epochs", "weights"),
     cases=[
         Case(
             "an improvement just in time, then a stop",
-            "正好赶上一次改进，之后停止",
+            "即将停止时出现改进，后来才停止",
             _run(8, 6, 7, 7.5, 5, 5.5, 5.25, 6, 5.75, 3, patience=3),
         ),
         Case(
@@ -560,8 +562,8 @@ def _below_previous(loss, best, previous, delta):
         Misconception(
             "best weights not restored",
             (_last_weights, lambda *arguments: (_last_weights(*arguments)[0], arguments[1][-1])),
-            en="You keep the weights of the last epoch. By then the loss has not improved for several epochs; better "
-            "weights have been there before.",
+            en="You keep the weights of the last epoch. By then the loss has not improved for several epochs; there "
+            "were better weights before.",
             zh="你保留的是最后一轮的权重。到那时，损失已经好几轮没有改进了；更好的权重之前就出现过。",
         ),
         Misconception(
@@ -569,7 +571,8 @@ def _below_previous(loss, best, previous, delta):
             _restored_after_a_stop,
             en="If the run stops early you go back to the best epoch, but not if it goes on to its end. Its last epoch "
             "need not be its best one either.",
-            zh="提前停止时，你回到了最好的一轮；训练一直到结束时，你却没有这样做。这时最后一轮同样不一定是最好的一轮。",
+            zh="提前停止时，你回到了最好的一轮；训"
+            "练没有提前停止时，你却没有这样做。这时最后一轮同样不一定是最好的一轮。",
         ),
         Misconception(
             "patience off by one",
@@ -634,13 +637,13 @@ def _below_previous(loss, best, previous, delta):
             _by_rules(reset=False),
             en="You count all epochs without improvement since the start. `patience` is about epochs in a row: what "
             "happens to the count when the loss improves?",
-            zh="你把从头到现在所有没有改进的轮都数了进去。`patience` 说的是连续多少轮：损失改进时，计数应当怎样？",
+            zh="你把从头到现在所有没有改进的轮都数了进去。`patience` 说的是连续多少轮：损失改进时，计数应当怎样变化？",
         ),
         Misconception(
             "min_delta ignored for the weights",
             _smallest_by_rules(),
-            en="The run ends at the right epoch, but the weights are those of the smallest loss, even if it was no "
-            "improvement by `min_delta`. Keras uses one rule for both.",
+            en="The run ends at the right epoch, but the weights are those of the smallest loss, even if that was not "
+            "below the best one by more than `min_delta`. Keras uses one rule for both.",
             zh="结束的轮数是对的，但权重取自损失最小的一轮，即使按 `min_delta` 来看它并不算改进。"
             "Keras 对这两件事用的是同一条规则。",
         ),
@@ -649,7 +652,7 @@ def _below_previous(loss, best, previous, delta):
             _smallest_of_all,
             en="The weights come from an epoch after the end. A run that has stopped never gets there; only you, with "
             "the whole curve before you, can see it.",
-            zh="权重取自结束之后的某一轮。已经停止的训练根本到不了那里；只有你面前摆着整条曲线，才看得到它。",
+            zh="权重取自结束之后的某一轮。已经停止的训练根本到不了那里；只有你看得到它，因为整条曲线就摆在你面前。",
         ),
     ],
     hints=[
@@ -770,8 +773,8 @@ def _callback(monitor="val_loss", patience=5, min_delta=0.001, restore_best_weig
         Misconception(
             "watches the training loss",
             (_callback(monitor="loss"), _callback(monitor="loss", restore_best_weights=False)),
-            en="The run goes on as long as the training loss falls, while the validation loss has been rising for "
-            "long. Which of the two tells of overfitting?",
+            en="The run goes on as long as the training loss falls, while the validation loss has long been rising. "
+            "Which of the two tells of overfitting?",
             zh="只要训练损失还在下降，训练就继续，而验证损失早已开始上升。这两者，哪一个能反映过拟合？",
             by=(RISE_ENDS, RISE_KEPT),
         ),
@@ -788,7 +791,7 @@ def _callback(monitor="val_loss", patience=5, min_delta=0.001, restore_best_weig
             _callback(patience=0),
             en="The run ends at the very first epoch that is no improvement. Validation losses are noisy; one bad "
             "epoch means little.",
-            zh="第一次没有改进，训练就立刻结束。验证损失有噪声，一轮变差说明不了什么。",
+            zh="只要有一轮没有改进，训练就立刻结束。验证损失有噪声，一轮变差说明不了什么。",
             by=(RISE_ENDS,),
         ),
         Misconception(
@@ -802,8 +805,8 @@ def _callback(monitor="val_loss", patience=5, min_delta=0.001, restore_best_weig
         Misconception(
             "best weights not restored",
             _callback(restore_best_weights=False),
-            en="The run ends in time, but the model keeps the weights of its last epoch, which are 5 epochs worse than "
-            "the best. By default Keras does not go back; look for the argument that makes it.",
+            en="The run ends in time, but the model keeps the weights of its last epoch, 5 epochs after the best one. "
+            "By default Keras does not go back; look for the argument that makes it.",
             zh="训练结束得很及时，但模型保留的是最后一轮的权重，比最好的一轮晚了 5 轮，也更差。Keras 默认不会恢复；"
             "找一找哪个参数能让它恢复。",
             by=(RISE_ENDS, RISE_KEPT),
@@ -829,10 +832,10 @@ def _callback(monitor="val_loss", patience=5, min_delta=0.001, restore_best_weig
         ),
     ],
     analysis=(
-        "By default Keras watches `val_loss`, but it stops at the first epoch that is no improvement, takes any fall "
-        "for an improvement and leaves the model with its last weights, so the three other arguments are needed. "
-        "`fit` must get validation data, or there is no `val_loss` to watch. Frequent mistakes: watching the "
-        "training loss, which falls all the time in an overfitting net; forgetting to restore the best weights.",
+        "By default Keras watches `val_loss`, but it stops at the first epoch that is no improvement, counts any fall "
+        "as an improvement and leaves the model with its last weights, so the three other arguments are needed. `fit` "
+        "must get validation data, or there is no `val_loss` to watch. Frequent mistakes: watching the training loss, "
+        "which falls all the time in an overfitting net; forgetting to restore the best weights.",
         "Keras 默认监视 `val_loss`，但默认一轮没有改进就停，任何下降都算改进，而且模型保留的是最后的权重，所以另外三个"
         "参数都要写。`fit` 必须得到验证数据，否则没有 `val_loss` 可监视。常见错误：监视训练损失，而过拟合的网络，训"
         "练损失一直在下降；忘了恢复最好的权重。",
@@ -926,7 +929,7 @@ def _last_val(train, val, best):
                 lambda train, val: (int(np.argmin(train)), train[-1] - train.min()),
                 lambda train, val: (int(np.argmin(train)), val[-1] - val[np.argmin(train)]),
             ),
-            en="You look for the smallest training loss. In an overfitting net that one falls to the very end, and "
+            en="You look for the smallest training loss. In an overfitting net that loss falls to the very end, and it "
             "says nothing about new rows.",
             zh="你找的是最小的训练损失。过拟合的网络，训练损失会一直降到最后，它说明不了网络对新数据表现如何。",
         ),
@@ -939,8 +942,8 @@ def _last_val(train, val, best):
                 _gap_from(lambda train, best: best, lambda train, val, best: train[-1], _last_val),
                 _gap_from(lambda train, best: best, lambda train, val, best: train[best], _best_val),
             ),
-            en="Your `gap` lies between the training curve and the validation curve. Asked for is the rise of the "
-            "validation curve alone: what the epochs after the best one have spoilt.",
+            en="Your `gap` lies between the training curve and the validation curve. The question asks for the rise of "
+            "the validation curve alone: what the epochs after the best one have spoiled.",
             zh="你的 `gap` 是训练曲线与验证曲线之间的差距。题目问的只是验证曲线的上升："
             "最好的一轮之后，继续训练造成了多大的损害。",
         ),
@@ -957,8 +960,8 @@ def _last_val(train, val, best):
                 _gap_from(_best_epoch, _best_val, lambda train, val, best: val.max()),
                 _gap_from(_best_epoch, _best_val, lambda train, val, best: val[best:].max()),
             ),
-            en="You measure the rise to the largest validation loss. Asked for is the rise to the last epoch: that is "
-            "the net you would be left with.",
+            en="You measure the rise to the largest validation loss. The question asks for the rise to the last epoch: "
+            "that is the net you would be left with.",
             zh="你算的是到最大的验证损失为止的上升量。题目问的是到最后一轮为止：最后留在你手里的，是那时的网络。",
         ),
         Misconception(
@@ -971,7 +974,7 @@ def _last_val(train, val, best):
     hints=[
         (
             "Which of the two curves tells how the net does on rows that it was not trained on?",
-            "两条曲线中，哪一条说明网络在没有用于训练的行上表现如何？",
+            "两条曲线中，哪一条反映网络在没有用于训练的行上的表现？",
         ),
         (
             "`np.argmin` finds the place of the smallest value, counted from 0. Keep the place for the array and the "
@@ -981,10 +984,10 @@ def _last_val(train, val, best):
     ],
     analysis=(
         "The validation loss alone decides which epoch was best, and its rise since then is what the further epochs "
-        "have cost: the least that early stopping could have saved. If the loss still falls, the best epoch is the "
-        "last one and the `gap` 0. Frequent mistakes: counting from 0; taking the distance between the two curves, "
-        "which is larger than 0 in nearly every net.",
-        "哪一轮最好，只由验证损失决定；它在那之后的上升，就是继续训练的代价，也就是早停本可以省下的部分。"
+        "have cost: the most that early stopping could have saved. If the loss still falls, the best epoch is the last "
+        "one and the `gap` is 0. Frequent mistakes: counting from 0; taking the distance between the two curves, which "
+        "is larger than 0 in nearly every net.",
+        "哪一轮最好，只由验证损失决定；它在那之后的上升，就是继续训练的代价，也就是早停最多能省下的部分。"
         "如果损失仍在下降，最好的一轮就是最后一轮，`gap` 是 0。"
         "常见错误：从 0 数起；取两条曲线之间的距离，而它几乎在任何网络里都大于 0。",
     ),
@@ -1000,14 +1003,14 @@ def learning_curve_gap(train_losses, val_losses):
 @prediction(
     en="Red wine, two random splits, 70 % of the rows for training, and a forest on each. First with all rows: about "
     "90 of the 480 validation rows have the features of a training row. Then with every repeated row dropped before "
-    "the split. The first split gives the smaller mean absolute error. Which of the two errors is true for a new wine, "
-    "and why?",
+    "the split. The first split gives the smaller mean absolute error. Which of the two errors should you expect for a "
+    "new wine, and why?",
     zh="红酒数据，两次随机划分，都用 70 % 的行来训练，并各训练一个随机森林。第一次用所有的行：验证集 480 行中，"
     "约有 90 行的特征也出现在训练集里。第二次先去掉重复的行，再划分。第一次划分的平均绝对误差更小。"
-    "对一款新酒来说，这两个误差哪个是真的？为什么？",
+    "对一款新酒来说，这两个误差哪个可信？为什么？",
     choices={
         "A": Choice(
-            en="That of the first split: the forest has learnt from more rows.",
+            en="That of the first split: the forest has learned from more rows.",
             zh="第一次划分的：随机森林从更多的行学习。",
             en_why="It has more rows, but the additional ones only repeat others. On the validation rows that repeat "
             "nothing, the error is hardly smaller than that of the second split.",
@@ -1022,7 +1025,7 @@ def learning_curve_gap(train_losses, val_losses):
         ),
         "C": Choice(
             en="Both: two random splits never give quite the same error.",
-            zh="都是真的：两次随机划分，误差本来就不会完全相同。",
+            zh="都可信：两次随机划分，误差本来就不会完全相同。",
             en_why="Chance does move the error from split to split. But here the difference comes from the repeated "
             "rows alone, and it favours the same split with nearly every seed.",
             zh_why="误差确实会随划分而变动。但这里的差别完全来自重复的行，而且几乎换任何随机种子，占便宜的都是同一种划"
@@ -1031,8 +1034,8 @@ def learning_curve_gap(train_losses, val_losses):
         "D": Choice(
             en="That of the first split: repeated wines are part of the data and will come again.",
             zh="第一次划分的：重复的酒也是数据的一部分，以后还会出现。",
-            en_why="For a wine whose score is in the table already, you need no model but a look at the table. The "
-            "error should say how well wines are judged that are not there.",
+            en_why="For a wine whose score is in the table already, you need no model, only a look at the table. The "
+            "error should say how well wines are judged that are not in it.",
             zh_why="如果一款酒的评分已经在表里，查表就行，用不着模型。误差要说明的是，对表里没有的酒判断得有多准。",
         ),
     },

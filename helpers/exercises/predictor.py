@@ -220,23 +220,25 @@ def _hardly_any_variance(rng):
         Misconception(
             "divided by variance",
             (_net(norm=_by_variance), _net(norm=_by_variance_without_epsilon)),
-            en="You divide by the variance. After such a division a unit with a large spread would have a small one, "
-            "not the spread 1. What has the same unit of measurement as `x`?",
-            zh="你除以的是方差。这样一除，原来离散程度大的单元会变得很小，而不是变成 1。哪个量和 `x` 的量纲相同？",
+            en="You divide by the variance. After such a division a unit with a large spread has a small one, not the "
+            "spread 1. What has the same unit of measurement as `x`?",
+            zh="你除以的是方差。这样一除，原来离散程度大的单元，"
+            "离散程度会变得很小，而不是变成 1。哪个量和 `x` 的单位相同？",
         ),
         Misconception(
             "epsilon forgotten",
             _net(norm=_epsilon_forgotten),
             en="Your predictions are those of a network without epsilon. For a unit that hardly varies that is a large "
-            "difference, and the layers behind it were trained with it.",
+            "difference, and the layers after it were trained with epsilon.",
             zh="你的预测没有用到 epsilon。对于几乎不变的单元，差别很大，而后面的层是在有它的情况下训练的。",
         ),
         Misconception(
             "epsilon outside the root",
             _net(norm=_epsilon_outside),
-            en="You add epsilon after taking the root. There it is far too small to matter; to which quantity does it "
-            "belong?",
-            zh="你在开方之后才加上 epsilon。放在那里，它太小了，几乎不起作用；它应当加在哪个量上？",
+            en="You add epsilon after taking the root, to the standard deviation. There it acts differently, above all "
+            "where a unit hardly varies; to which quantity does it belong?",
+            zh="你在开方之后才加上 epsilon，加到了标准差上。在那里它的作用不同，单元的值几乎不变时尤其明显；它应当加在"
+            "哪个量上？",
         ),
         Misconception(
             "epsilon is not the one given",
@@ -255,9 +257,9 @@ def _hardly_any_variance(rng):
         Misconception(
             "batch norm left out",
             _net(norm=_no_norm),
-            en="Your predictor leaves batch normalization out, as it may do with dropout. But the layers behind it "
-            "were trained on what it hands on.",
-            zh="你的预测代码像省掉暂退法那样，把批量归一化也省掉了。但后面的层是用它交出的值训练的。",
+            en="Your predictor leaves batch normalization out, as it may do with dropout. But the layers after it were "
+            "trained on what it hands on.",
+            zh="你的预测代码像省掉暂退法那样，把批量归一化也省掉了。但后面的层是用它的输出训练的。",
         ),
         Misconception(
             "a ReLU is skipped",
@@ -271,7 +273,7 @@ def _hardly_any_variance(rng):
             _relu_behind_norm,
             en="You apply the ReLU to what batch normalization hands on. In these blocks the activation is a part of "
             "the dense layer.",
-            zh="你把 ReLU 用在了批量归一化交出的值上。在这些模块里，激活函数是全连接层的一部分。",
+            zh="你把 ReLU 用在了批量归一化的输出上。在这些模块里，激活函数是全连接层的一部分。",
         ),
         Misconception(
             "gamma and beta exchanged",
@@ -283,7 +285,7 @@ def _hardly_any_variance(rng):
     hints=[
         (
             "Go through the blocks one after the other; what one hands on is the `x` of the next.",
-            "逐个处理各个模块；前一个交出的值，就是下一个的 `x`。",
+            "逐个处理各个模块；前一个的输出，就是下一个的 `x`。",
         ),
         (
             "In inference mode one of the three layers of a block does nothing. Which four vectors does another one "
@@ -301,8 +303,9 @@ def _hardly_any_variance(rng):
         "block. The standard deviation is the root of variance and epsilon together, and the moving statistics make "
         "each row independent of the others. Frequent mistakes: a missing root, batch normalization left out like "
         "dropout, and an activation forgotten, because `get_weights()` does not mention it.",
-        "在预测代码里，暂退法和批量大小不留痕迹；批量归一化要留下，每个模块有四个向量。标准差是方差与 epsilon 之和的平"
-        "方根；用移动统计量，各行互不影响。常见错误：漏掉开方；把批量归一化像暂退法一样省掉；忘了激活函数，因为 "
+        "在预测代码里，暂退法和批量大小不留痕迹；批量归一化则会留下："
+        "每个模块有四个向量。标准差是方差与 epsilon 之和的平"
+        "方根；用了移动统计量，各行互不影响。常见错误：漏掉开方；把批量归一化像暂退法一样省掉；忘了激活函数，因为 "
         "`get_weights()` 里看不到它。",
     ),
 )
@@ -355,12 +358,14 @@ _STILL_VARIANCE = ((_by_variance, _by_variance), (_by_variance, _normalised), (_
 
 
 @code(
-    en="A learner's predictor for two blocks does not predict what Keras does. Mend it: `mended_snippet(x, weights, "
-    "epsilon)` gets rows `(N, D)` and the flat list of `get_weights()` and returns `y` `(N, 1)`, the prediction of the "
-    "trained network in inference mode. It has three bugs; after each check you are told of one that is left.",
+    en="The learner's predictor below, for two blocks, does not predict what Keras does. Mend it: `mended_snippet(x, "
+    "weights, epsilon)` gets rows `(N, D)` and the flat list of `get_weights()` and returns `y` `(N, 1)`, the "
+    "prediction of the trained network in inference mode. It has three bugs; after each check you are told of one that "
+    "is left.",
     zh="下面是一位学习者为两个模块写的预测代码，结果与 Keras 不一致。请修好它：`mended_snippet(x, weights, epsilon)` "
     "接收形状为 `(N, D)` 的数据和 `get_weights()` 的列表，返回 `y` `(N, 1)`，即训练好的网络在推断模式下的预测。其中"
-    "有三处错误；每次检查都会告诉你还剩下的一处。",
+    "有三处错误；每次检查都会指出剩下的错误中的一处。",
+    given=SNIPPET,
     cases=[
         Case("6 rows, epsilon 0.02", "6 行，epsilon 为 0.02", lambda rng: _flat_case(rng, 6, (3, 5, 4), 0.02)),
         Case("one row, epsilon 0.05", "一行数据，epsilon 为 0.05", lambda rng: _flat_case(rng, 1, (3, 4, 4), 0.05)),
@@ -370,7 +375,7 @@ _STILL_VARIANCE = ((_by_variance, _by_variance), (_by_variance, _normalised), (_
             "softmax on one unit",
             _flat(output=_ones),
             en="Every prediction is 1, whatever the weights are. As long as the last line makes the outputs of a row "
-            "add up to 1, no other bug can be seen.",
+            "add up to 1, it hides all other bugs.",
             zh="无论权重是什么，每个预测都是 1。只要最后一行还让一行的输出加起来等于 1，就看不到别的错误。",
         ),
         Misconception(
@@ -390,20 +395,20 @@ _STILL_VARIANCE = ((_by_variance, _by_variance), (_by_variance, _normalised), (_
         Misconception(
             "epsilon outside the root",
             _flat(norms=(_epsilon_outside, _epsilon_outside)),
-            en="Now there is a root, but epsilon stands behind it, where it is too small to matter. To which quantity "
+            en="Now there is a root, but epsilon is added after it, to the standard deviation. To which quantity "
             "was it added before?",
-            zh="现在开方了，但 epsilon 加在了开方之后，那里它太小，几乎不起作用。原来它是加在哪个量上的？",
+            zh="现在开方了，但 epsilon 在开方之后才加，加到了标准差上。原来它是加在哪个量上的？",
         ),
         Misconception(
             "epsilon forgotten",
             _flat(norms=(_epsilon_forgotten, _epsilon_forgotten)),
-            en="While mending, epsilon has got lost. The trained network has it, so the predictor needs it.",
+            en="Epsilon has got lost in the mending. The trained network has it, so the predictor needs it.",
             zh="修改时把 epsilon 弄丢了。训练好的网络用了它，预测代码也要用。",
         ),
         Misconception(
             "ReLU on the output layer",
             _flat(output=_relu),
-            en="No prediction is negative: now there is a ReLU behind the last layer. What does the last layer of a "
+            en="No prediction is negative: now there is a ReLU after the last layer. What does the last layer of a "
             "regression need?",
             zh="没有一个预测是负数：现在最后一层之后有了 ReLU。回归网络的最后一层需要什么？",
         ),
@@ -512,7 +517,7 @@ def _deviations(fold):
     en="Write `fold_batch_norm(gamma, beta, moving_mean, moving_variance, kernel, bias, epsilon)`, which returns "
     "`kernel, bias`. In inference mode a batch normalization over C units is followed by a dense layer with `kernel` "
     "`(C, K)` and `bias` `(K,)`, with nothing between them but dropout. The new `kernel` and `bias`, in the same "
-    "shapes, belong to a dense layer that computes alone what both computed.",
+    "shapes, belong to a dense layer that on its own computes what the two layers computed together.",
     zh="编写 `fold_batch_norm(gamma, beta, moving_mean, moving_variance, kernel, bias, epsilon)`，返回 `kernel, bias`。"
     "推断模式下，对 C 个单元做批量归一化，后面紧接一个全连接层，其 `kernel` 为 `(C, K)`，`bias` 为 `(K,)`，中间最多"
     "只有暂退法。新的 `kernel` 和 `bias` 形状不变，属于这样一个全连接层：它单独算出的结果，与原来两层一起算出的相同。",
@@ -541,9 +546,10 @@ def _deviations(fold):
         Misconception(
             "bias not shifted",
             _fold(shift=lambda *_: 0),
-            en="Your `bias` is the old one. Batch normalization also shifts its units; what reaches the dense layer "
-            "when its input is just that shift?",
-            zh="你的 `bias` 还是原来的。批量归一化还会平移各个单元；如果输入恰好就是这个平移量，全连接层会得到什么？",
+            en="Your `bias` is the old one. Batch normalization also shifts its units; what comes out of the "
+            "dense layer when its input is just that shift?",
+            zh="你的 `bias` 还是原来的。批量归一化还会平移各个单元；如果全连接层的输入恰好就是这个平移量，"
+            "它会输出什么？",
         ),
         Misconception(
             "shift scaled twice",
@@ -555,20 +561,20 @@ def _deviations(fold):
         Misconception(
             "moving mean not scaled",
             _fold(shift=lambda scale, beta, mean, kernel: (beta - mean) @ kernel),
-            en="Your `kernel` is right. In the `bias` the moving mean counts as it is; but it is subtracted before the "
+            en="Your `kernel` is right. In the `bias` the moving mean counts unscaled; but it is subtracted before the "
             "scale acts.",
-            zh="你的 `kernel` 是对的。`bias` 里的移动均值用的是原值；可是减去它，是在缩放之前。",
+            zh="你的 `kernel` 是对的。`bias` 里的移动均值用的是原值；可是它是在缩放之前减去的。",
         ),
         Misconception(
             "only beta in the bias",
             _fold(shift=lambda scale, beta, mean, kernel: beta @ kernel),
-            en="Your `bias` takes account of `beta`, but the moving mean is lost. It is subtracted from every row.",
+            en="Your `bias` takes account of `beta`, but the moving mean is missing. It is subtracted from every row.",
             zh="你的 `bias` 考虑了 `beta`，但丢了移动均值。每一行都要减去它。",
         ),
         Misconception(
             "only the moving mean in the bias",
             _fold(shift=lambda scale, beta, mean, kernel: -(mean * scale) @ kernel),
-            en="Your `bias` takes account of the moving mean, but `beta` is lost. It is added to every row.",
+            en="Your `bias` takes account of the moving mean, but `beta` is missing. It is added to every row.",
             zh="你的 `bias` 考虑了移动均值，但丢了 `beta`。每一行都要加上它。",
         ),
     ],
@@ -591,7 +597,7 @@ def _deviations(fold):
         "Batch normalization in inference mode is a scale and a shift for each unit, and a dense layer may follow "
         "without a nonlinearity in between, so both together are one dense layer. The scale belongs to the rows of "
         "the `kernel`; the shift goes through the old `kernel` into the `bias`. Frequent mistakes: columns scaled "
-        "instead of rows, which only a `kernel` that is not square reports, and the `bias` left as it was.",
+        "instead of rows, which raises an error only if the `kernel` is not square, and the `bias` left as it was.",
         "推断模式下，批量归一化就是对每个单元做一次缩放和一次平移；后面的全连接层与它之间没有非线性，所以两层合起来就是"
         "一个全连接层。缩放作用于 `kernel` 的行，平移通过原来的 `kernel` 进入 `bias`。常见错误：缩放了列而不是行，这"
         "一点只有 `kernel` 不是方形时才会报错；`bias` 没有改。",
@@ -627,7 +633,7 @@ def _fold_back(std=lambda variance, epsilon: np.sqrt(variance + epsilon), bias_o
     en="Write `fold_into_previous(kernel, bias, gamma, beta, moving_mean, moving_variance, epsilon)`, which returns "
     "`kernel, bias`. Here the dense layer, `kernel` `(D, C)` and `bias` `(C,)`, stands directly before batch "
     "normalization over its C units, without an activation between them. The new `kernel` and `bias` belong to a dense "
-    "layer that computes alone what both compute in inference mode.",
+    "layer that on its own computes what the two layers compute together in inference mode.",
     zh="编写 `fold_into_previous(kernel, bias, gamma, beta, moving_mean, moving_variance, epsilon)`，返回 "
     "`kernel, bias`。这里全连接层（`kernel` 为 `(D, C)`，`bias` 为 `(C,)`）紧挨在批量归一化之前，后者作用于它的 C 个"
     "单元，两者之间没有激活函数。新的 `kernel` 和 `bias` 属于这样一个全连接层：它单独算出的结果，与推断模式下两层一"
@@ -684,7 +690,7 @@ def _fold_back(std=lambda variance, epsilon: np.sqrt(variance + epsilon), bias_o
     analysis=(
         "Here the scale acts on the outputs of the dense layer, so it multiplies the columns of the `kernel`, and the "
         "`bias` too; the moving mean is subtracted before that, `beta` added after it. It works only because nothing "
-        "stands between: a ReLU would cut off other values than before.",
+        "stands between: a ReLU in between would cut off different values than before.",
         "这里的缩放作用于全连接层的输出，所以要乘到 `kernel` 的各列上，`bias` 也要乘；移动均值在此之前减去，`beta` 在"
         "此之后加上。之所以可行，是因为中间什么也没有：如果有 ReLU，被截掉的就不是原来那些值了。",
     ),
@@ -701,7 +707,7 @@ SAME_OUTPUTS = Quantity(
     "合并后模型的预测",
     atol=1e-3,
     says=Bilingual(
-        "The folded model predicts something else than the given one. Compare the two layer by layer on a single row.",
+        "The folded model does not predict the same as the given one. Compare the two layer by layer on a single row.",
         "合并后的模型与给定模型的预测不同。请用一行数据，逐层比较这两个模型。",
     ),
     secret=True,
@@ -726,7 +732,7 @@ CHANGED = Quantity(
     "the given model was changed",
     "给定的模型被改动了",
     says=Bilingual(
-        "The given model has other weights than before. Build a new one; the old one is needed for comparing.",
+        "The weights of the given model have changed. Build a new model; the old one is needed for comparison.",
         "给定模型的权重变了。请构建一个新模型；原来的还要用来比较。",
     ),
 )
@@ -794,13 +800,14 @@ def _only_the_last(blocks, output):
 
 
 @code(
-    en="Write `folded_model(model)`. The trained Keras `model` is built of two blocks "
+    en="Write `folded_model(model)`. The trained Keras `model` consists of two blocks "
     "`[Dense, Dropout, BatchNormalization]`, with ReLU in the dense layers, and a dense layer with one unit; take "
     "the numbers of features and units from it. Return a new Keras model with the same predictions, without batch "
     "normalization and without more weights than the dense layers have. Dropout may be left out; epsilon is 0.001.",
     zh="编写 `folded_model(model)`。训练好的 Keras 模型 `model` 由两个模块 `[Dense, Dropout, BatchNormalization]`（其"
-    "中的全连接层带 ReLU）和一个单元的全连接层组成；特征数和单元数要从模型里读取。返回一个新的 Keras 模型，预测不变，"
-    "不含批量归一化，权重也不比各全连接层的多。可以不要暂退层；epsilon 取 0.001。",
+    "中的全连接层带 ReLU）"
+    "和一个只有一个单元的全连接层组成；特征数和单元数要从模型里读取。返回一个新的 Keras 模型，预测不变，"
+    "不含批量归一化，权重的个数也不超过原来各全连接层的。可以不要暂退层；epsilon 取 0.001。",
     returns=("model",),
     seconds=30,
     cases=[
@@ -832,20 +839,20 @@ def _only_the_last(blocks, output):
             _rebuilt(_left_out),
             en="Your model has the dense layers with their old weights, and batch normalization is simply gone. Its "
             "scale and shift have to go somewhere.",
-            zh="你的模型保留了各全连接层原来的权重，批量归一化却直接没有了。它的缩放和平移总要有个去处。",
+            zh="你的模型保留了各全连接层原来的权重，批量归一化却被直接去掉了。它的缩放和平移总要有个去处。",
             by=(SAME_OUTPUTS,),
         ),
         Misconception(
             "only the last batch norm folded",
             _rebuilt(_only_the_last),
             en="One of the two batch normalizations is folded, the other one is simply gone. Every block has one.",
-            zh="两个批量归一化中，一个合并了，另一个直接没有了。每个模块都有一个。",
+            zh="两个批量归一化中，一个合并了，另一个却被直接去掉了。每个模块都有一个。",
             by=(SAME_OUTPUTS,),
         ),
     ],
     hints=[
         (
-            "Which dense layer can take up a batch normalization: the one before it or the one behind it? Look at what "
+            "Which dense layer can take up a batch normalization: the one before it or the one after it? Look at what "
             "stands between.",
             "哪个全连接层可以吸收批量归一化：前面的还是后面的？看看中间隔着什么。",
         ),
@@ -890,7 +897,7 @@ def folded_model(model):
     en="One row of red wine, the trained network with three blocks of 1024 units, all numbers float32: how does your "
     "NumPy predictor compare with `model.predict`, called on the same row again and again?",
     zh="一行红酒数据，训练好的网络有三个模块、每个模块 1024 个单元，所有数都是 float32：对同一行反复调用，"
-    "你的 NumPy 预测代码与 `model.predict` 相比有多快？",
+    "你的 NumPy 预测代码与 `model.predict` 相比，速度如何？",
     choices={
         "A": Choice(
             en="About as fast, at most 3 times faster: both compute the same matrix products.",
@@ -902,7 +909,7 @@ def folded_model(model):
         "B": Choice(
             en="Between 3 and 30 times faster: `model.predict` adds some work around it.",
             zh="快 3 到 30 倍：`model.predict` 还要做一些额外的工作。",
-            en_why="It does add work, but you take it for too little: getting ready for a row takes far longer than "
+            en_why="It does add work, and more than you think: getting ready for a row takes far longer than "
             "predicting it.",
             zh_why="额外的工作确实有，但你估计得太少：为一行数据做准备，花的时间远远超过预测本身。",
         ),
@@ -910,7 +917,7 @@ def folded_model(model):
             en="More than 30 times faster.",
             zh="快 30 倍以上。",
             en_why="`model.predict` is made for many rows: each call sets up a data pipeline, runs a loop over batches "
-            "and calls back, which takes far longer than the products for one row.",
+            "and calls its callbacks, which takes far longer than the products for one row.",
             zh_why="`model.predict` 是为大量数据设计的：每次调用都要建立数据管道、按批循环、执行回调，"
             "花的时间远远超过一行的矩阵乘积。",
         ),
@@ -925,11 +932,12 @@ def folded_model(model):
     right="C",
     hints=[
         (
-            "How many multiplications are two million parameters, and how many can a processor do in a millisecond?",
+            "How many multiplications do two million parameters take, and how many can a processor do in a "
+            "millisecond?",
             "两百万个参数要做多少次乘法？处理器一毫秒能做多少次？",
         ),
         (
-            "What does `model.predict` have to do before the first product, if it is ready for a million rows?",
+            "What must `model.predict` do before the first product, so that it could also cope with a million rows?",
             "`model.predict` 要能处理一百万行，那么在第一次乘法之前，它得先做些什么？",
         ),
     ],

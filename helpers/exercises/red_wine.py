@@ -70,8 +70,8 @@ SPREAD = Quantity(
     rtol=0.08,
     says=Bilingual(
         "With dropout on, `y` is not spread as it should be. Look at the place of dropout in the block, at its rate "
-        "and scale, and at whose statistics normalise what it hands on.",
-        "暂退法起作用时，`y` 的离散程度不对。请检查暂退法在模块里的位置、它的丢弃率和缩放，以及它交出的值是用谁的统计量"
+        "and scale, and at which statistics normalise what it hands on.",
+        "暂退法起作用时，`y` 的离散程度不对。请检查暂退法在模块里的位置、它的丢弃率和缩放，以及它的输出是用哪一种统计量"
         "归一化的。",
     ),
 )
@@ -129,15 +129,15 @@ def _no_norm_at_inference(x, weights, rate, rng, training):
 @code(
     en="Write `network_forward(x, weights, rate, rng, training)`, which returns `y`, the output of the whole network, "
     "in training mode or in inference mode. A block is a dense layer with ReLU, then dropout, then batch "
-    "normalization; behind any number of blocks stands a dense layer with one unit. `weights` is the flat list that "
-    "`get_weights()` of such a Keras model gives: for each block `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, "
-    "`moving_variance`, at the end `kernel` and `bias`. `x` has the shape `(N, D)`, `y` has `(N, 1)`; epsilon is "
-    "0.001, and the moving averages need not be updated.",
+    "normalization; after any number of blocks comes a dense layer with one unit and no activation. `weights` is the "
+    "flat list that `get_weights()` of such a Keras model gives: for each block `kernel`, `bias`, `gamma`, `beta`, "
+    "`moving_mean`, `moving_variance`, at the end `kernel` and `bias`. `x` has the shape `(N, D)`, `y` has `(N, 1)`; "
+    "epsilon is 0.001, and the moving averages need not be updated.",
     zh="编写 `network_forward(x, weights, rate, rng, training)`，返回整个网络在训练模式或推断模式下的输出 `y`。一个模"
-    "块依次是带 ReLU 的全连接层、暂退法、批量归一化；模块的个数不限，最后是只有一个单元的全连接层。`weights` 是这样"
-    "的 Keras 模型的 `get_weights()` 给出的列表：每个模块依次是 `kernel`、`bias`、`gamma`、`beta`、`moving_mean`、"
-    "`moving_variance`，末尾是 `kernel` 和 `bias`。`x` 的形状是 `(N, D)`，`y` 的形状是 `(N, 1)`；epsilon 取 0.001，"
-    "不需要更新移动平均。",
+    "块依次是带 ReLU 的全连接层、暂退法、批量归一化；模块的个数不限，最后是只有一个单元、没有激活函数的全连接层。"
+    "`weights` 是这样的 Keras 模型的 `get_weights()` 给出的列表：每个模块依次是 `kernel`、`bias`、`gamma`、`beta`、"
+    "`moving_mean`、`moving_variance`，末尾是 `kernel` 和 `bias`。`x` 的形状是 `(N, D)`，`y` 的形状是 `(N, 1)`；"
+    "epsilon 取 0.001，不需要更新移动平均。",
     cases=[
         Case(
             "inference mode, two blocks",
@@ -184,8 +184,8 @@ def _no_norm_at_inference(x, weights, rate, rng, training):
         Misconception(
             "batch norm left out at inference",
             _no_norm_at_inference,
-            en="In inference mode batch normalization is gone, as if it were a kind of dropout. The layers behind it "
-            "have learnt from normalised values and need them in both modes.",
+            en="In inference mode batch normalization is gone, as if it were a kind of dropout. The layers after it "
+            "have learned from normalised values and need them in both modes.",
             zh="推断模式下，批量归一化不见了，好像它也是一种暂退法。后面的层是用归一化之后的值训练的，"
             "两种模式下都需要这样的值。",
         ),
@@ -219,14 +219,14 @@ def _no_norm_at_inference(x, weights, rate, rng, training):
         Misconception(
             "batch norm before dropout",
             _network("relu", "norm", "dropout"),
-            en="In inference mode all is right, but in training mode your network drops values behind batch "
+            en="In inference mode all is right, but in training mode your network drops values after batch "
             "normalization. Which of the two comes first in a block?",
             zh="推断模式下全都对，但训练模式下，你的网络在批量归一化之后才丢弃值。一个模块里，这两者谁在前？",
         ),
         Misconception(
             "dropout after the output layer",
             _network(output=lambda y, rate, rng, training: dropout_forward(y, rate, rng, training)[0]),
-            en="In training mode some of the outputs themselves are 0: dropout acts behind the last layer too. Which "
+            en="In training mode some of the outputs themselves are 0: dropout acts after the last layer too. Which "
             "layers are part of a block?",
             zh="训练模式下，有些输出本身就是 0：最后一层之后也用了暂退法。哪些层属于一个模块？",
             by=(DROPPED,),
@@ -241,9 +241,10 @@ def _no_norm_at_inference(x, weights, rate, rng, training):
     ],
     hints=[
         (
-            "You have all the parts: the functions of units 01, 04 and 05, in `helpers.scratch` too. Write one block "
+            "You have all the parts: the functions of lessons 01, 04 and 05, in `helpers.scratch` too. Write one block "
             "first, then a loop around it.",
-            "各个部分你都有了：第 01、04、05 单元的函数，`helpers.scratch` 里也有。先写一个模块，再在外面套上循环。",
+            "各个部分你都有了：第 01、04、05 课里写过的函数，`helpers.scratch` 里也有。"
+            "先写一个模块，再在外面套上循环。",
         ),
         (
             "Take the last two arrays away; how many blocks do the others make, if each takes six?",
@@ -257,10 +258,11 @@ def _no_norm_at_inference(x, weights, rate, rng, training):
     ],
     analysis=(
         "One loop over groups of six arrays serves any number of blocks, and the mode is handed to the two layers that "
-        "care: dropout does nothing in inference mode, batch normalization changes from the statistics of the batch to "
-        "the moving averages. The last layer is linear. Frequent mistakes: batch normalization left out of the "
+        "care: dropout does nothing in inference mode, batch normalization switches from the statistics of the batch "
+        "to the moving averages. The last layer is linear. Frequent mistakes: batch normalization left out of the "
         "prediction, statistics of the wrong mode, and the order of the two layers, which no prediction shows.",
-        "每六个数组一组，一个循环就适用于任意多个模块；模式只交给在意它的两层：暂退法在推断模式下什么也不做，批量归一"
+        "每六个数组一组，一个循环就适用于任意多个模块；模式"
+        "只需传给与它有关的两层：暂退法在推断模式下什么也不做，批量归一"
         "化则从小批量的统计量换成移动平均。最后一层是线性的。常见错误：预测时漏掉批量归一化；用了另一种模式的统计量；"
         "把这两层的顺序弄反，而这一点从任何预测里都看不出来。",
     ),
@@ -359,9 +361,9 @@ def _step(
 
 @code(
     en="Write `training_step(x, y, weights, learning_rate)`: one step of SGD on the mean absolute error, for the "
-    "network of the question before with rate 0. Return a new flat list in the same order: the weights after the "
+    "network of the previous question, with rate 0. Return a new flat list in the same order: the weights after the "
     "step, and the moving averages updated as Keras does it in training mode with momentum 0.99. `x` has the shape "
-    "`(N, D)`, `y` has `(N, 1)`; the number of blocks is any. You may use all functions of `helpers.scratch`.",
+    "`(N, D)`, `y` has `(N, 1)`; there may be any number of blocks. You may use all functions of `helpers.scratch`.",
     zh="编写 `training_step(x, y, weights, learning_rate)`：对上一题的网络（丢弃率 0），用 SGD 按平均绝对误差训练一步。"
     "返回一个新的列表，顺序不变：训练一步之后的权重，以及按 Keras 在训练模式下的做法、以动量 0.99 更新的移动平均。"
     "`x` 的形状是 `(N, D)`，`y` 的形状是 `(N, 1)`；模块的个数不限。`helpers.scratch` 里的函数都可以用。",
@@ -384,7 +386,7 @@ def _step(
             _step(loss_gradient=lambda y, y_pred: np.sign(y_pred - y)),
             en="Your gradient grows with the number of rows. The loss is a mean over the rows; what does that make of "
             "the gradient of one of them?",
-            zh="你的梯度随行数变大。损失是对各行取的平均，那么其中一行的梯度应是多大？",
+            zh="你的梯度随行数增多而变大。损失是对各行取的平均，那么其中一行的梯度应是多大？",
             by=TRAINED,
         ),
         Misconception(
@@ -392,14 +394,14 @@ def _step(
             _step(loss_gradient=mean_squared_error_gradient),
             en="This is the step for the mean squared error, where a large error pulls harder than a small one. With "
             "the loss asked for, how hard does each error pull?",
-            zh="这是按均方误差训练的一步，大的误差拉得比小的误差更用力。换成题目要求的损失，每个误差拉得有多用力？",
+            zh="这是按均方误差训练的一步，误差越大，对梯度的影响也越大。换成题目要求的损失，每个误差的影响有多大？",
             by=TRAINED,
         ),
         Misconception(
             "backward treats the statistics as constants",
             _step(norm_backward=_constants),
-            en="Behind batch normalization the gradients are right, before it they are not: your backward pass takes "
-            "mean and variance for constants. A change in one row changes them, and so all rows.",
+            en="After batch normalization the gradients are right, before it they are not: your backward pass treats "
+            "mean and variance as constants. A change in one row changes them, and through them all rows.",
             zh="批量归一化之后的梯度是对的，它之前的不对：你的反向传播把均值和方差当成了常数。"
             "一行改变了，均值和方差就改变，所有行也跟着改变。",
             by=TRAINED,
@@ -445,8 +447,8 @@ def _step(
         Misconception(
             "momentum swapped",
             _step(moved=lambda moving, batch, rows, learning_rate: update_moving(moving, batch, 0.01)),
-            en="Your moving averages follow the last batch almost entirely. Which of the two, old value or batch, does "
-            "a momentum close to 1 favour in Keras?",
+            en="Your moving averages follow the last batch almost entirely. Which of the two, old value or batch, "
+            "counts for more in Keras if the momentum is close to 1?",
             zh="你的移动平均几乎完全跟着最近一个小批量走。在 Keras 里，动量接近 1 时，偏向旧值还是偏向小批量？",
             by=MOVING,
         ),
@@ -483,11 +485,11 @@ def _step(
         (
             "Go forward once and remember for each block what its backward functions will ask for; then go back "
             "through the same layers in the opposite order.",
-            "先前向走一遍，为每个模块记住它的反向函数要用到的东西；再按相反的顺序走回同样的各层。",
+            "先做一遍前向传播，为每个模块记住它的反向函数要用到的东西；再按相反的顺序走回同样的各层。",
         ),
         (
-            "`helpers.scratch` has a backward function for every layer. Each takes the gradient from behind and gives "
-            "the one to pass on, together with the gradients of the layer's own weights.",
+            "`helpers.scratch` has a backward function for every layer. Each takes the gradient with respect to the "
+            "layer's output and gives the one to pass on, together with the gradients of the layer's own weights.",
             "`helpers.scratch` 为每一层都准备了反向函数。它接收从后面传来的梯度，给出要继续往前传的梯度，"
             "以及这一层自己的权重的梯度。",
         ),
@@ -501,7 +503,7 @@ def _step(
         "The forward pass keeps what backward needs, and the way back takes the blocks from the last to the first: "
         "batch normalization, ReLU, dense layer. All gradients are taken at the old weights, so the new ones go into a "
         "list of their own. The optimizer changes four arrays of a block; the moving averages follow the batch "
-        "whatever the learning rate is. Frequent mistakes: no mean over the batch, statistics taken for constants, "
+        "whatever the learning rate is. Frequent mistakes: no mean over the batch, statistics treated as constants, "
         "moving averages left as they were.",
         "前向传播留下反向传播要用的东西，往回走时从最后一个模块到第一个模块，依次经过批量归一化、ReLU、全连接层。"
         "所有梯度都按旧权重计算，所以新权重要放进另一个列表。优化器改变每个模块的四个数组；"
@@ -555,8 +557,8 @@ def _blocks(*order, units=1024, rate=0.3, behind=0, output=None):
     en="Write `red_wine_model()`, which builds the Keras model of this unit for 11 features: three blocks of a dense "
     "layer with 1024 units and ReLU, dropout of rate 0.3 and batch normalization, in this order, then a dense layer "
     "with one unit and no activation.",
-    zh="编写 `red_wine_model()`，为 11 个特征构建这一单元的 Keras 模型：三个模块，每个模块依次是带 ReLU 的 1024 个单元"
-    "的全连接层、丢弃率为 0.3 的暂退层、批量归一化层；最后是一个单元、没有激活函数的全连接层。",
+    zh="编写 `red_wine_model()`，为 11 个特征构建本课的 Keras 模型：三个模块，每个模块依次是有 1024 个单元、带 ReLU "
+    "的全连接层、丢弃率为 0.3 的暂退层、批量归一化层；最后是只有一个单元、没有激活函数的全连接层。",
     misconceptions=[
         Misconception(
             "softmax on one unit",
@@ -577,8 +579,8 @@ def _blocks(*order, units=1024, rate=0.3, behind=0, output=None):
         Misconception(
             "dropout after the output layer",
             lambda: _blocks("dense", units=2, behind=0.3),
-            en="In training mode some of the predictions themselves are 0: dropout stands behind the output layer too. "
-            "A prediction that is dropped teaches nothing but noise.",
+            en="In training mode some of the predictions themselves are 0: dropout follows the output layer too. A "
+            "prediction that is dropped teaches nothing but noise.",
             zh="训练模式下，有些预测本身就是 0：输出层之后也有暂退层。把预测丢弃，学到的只是噪声。",
             by=(ZEROS,),
         ),
@@ -603,7 +605,7 @@ def _blocks(*order, units=1024, rate=0.3, behind=0, output=None):
             en="All layers are there, and the predictions are right, but in training mode the outputs are spread "
             "differently: batch normalization stands before dropout. Which of the two should see the other's output?",
             zh="各层都在，预测也对，但训练模式下输出的离散程度不同：批量归一化放在了暂退层之前。这两层中，"
-            "谁应当看到另一层的输出？",
+            "哪一层应当接收另一层的输出？",
         ),
         Misconception(
             "batch norm before the ReLU",
@@ -617,7 +619,7 @@ def _blocks(*order, units=1024, rate=0.3, behind=0, output=None):
     hints=[
         (
             "Three equal blocks: build the list of layers with a loop, and put the input before it and the last layer "
-            "behind it.",
+            "after it.",
             "三个相同的模块：用循环生成各层的列表，输入放在前面，最后一层放在后面。",
         ),
         (
@@ -652,7 +654,7 @@ COLUMNS = Quantity(
     "there are columns `variant`, `seed` and `val_mae`, and rows",
     "有 `variant`、`seed` 和 `val_mae` 三列，而且有数据行",
     says=Bilingual(
-        "The table needs rows, and the columns `variant`, `seed` and `val_mae`, spelled just so.",
+        "The table needs rows, and the columns `variant`, `seed` and `val_mae`, spelled exactly like this.",
         "表里要有数据行，还要有 `variant`、`seed` 和 `val_mae` 三列，列名必须一字不差。",
     ),
 )
@@ -660,8 +662,8 @@ FINITE = Quantity(
     "all errors are finite and positive",
     "所有误差都有限而且为正",
     says=Bilingual(
-        "Some values of `val_mae` are missing, not finite or not positive. An error that is `nan` tells of a training "
-        "that failed; a mean absolute error of a real network is never 0 or less.",
+        "Some values of `val_mae` are missing, not finite or not positive. An error of `nan` means that a training run "
+        "failed; the mean absolute error of a real network is never 0 or less.",
         "`val_mae` 里有些值缺失、不是有限数或者不是正数。误差是 `nan`，说明训练失败了；真实网络的平均绝对误差不会小于"
         "或等于 0。",
     ),
@@ -680,7 +682,7 @@ OTHERS = Quantity(
     "其他变体的个数（最多数到 2）",
     says=Bilingual(
         "There are too few variants besides `dropout only`. One alternative leaves no choice to defend.",
-        "除了 `dropout only`，其他变体太少。只有一个备选，就谈不上为选择说明理由。",
+        "除了 `dropout only`，其他变体太少。只有一个备选，就谈不上选择，也无从说明理由。",
     ),
 )
 SEEDS = Quantity(
@@ -691,8 +693,8 @@ SEEDS = Quantity(
         "有的变体不到 3 个随机种子。两次运行还看不出离散程度。",
     ),
 )
-SAME_SEEDS = Quantity("all variants have the same seeds", "所有变体的随机种子都相同")
-EFFECT = Quantity("the error changes with the seed", "误差随随机种子变化")
+SAME_SEEDS = Quantity("all variants have the same seeds", "所有变体用的是同一组随机种子")
+EFFECT = Quantity("the error changes with the seed", "误差会随着随机种子变化")
 
 
 def _facts(answer, rng):
@@ -737,12 +739,12 @@ def _seed_without_effect():
 
 @value(
     en="Hand in `results_table`, the results of your songs experiment: a pandas DataFrame (or a list of dicts) with "
-    "the columns `variant`, `seed` and `val_mae`, a row for each training. One of the variants is called "
+    "the columns `variant`, `seed` and `val_mae`, one row for each training run. One of the variants is called "
     "`dropout only`; compare at least two others with it, and give every variant the same seeds, at least three of "
-    "them. No row stands there twice, and no error is missing.",
-    zh="交出 `results_table`，也就是你的歌曲实验的结果：一个 pandas DataFrame（或由字典组成的列表），有 `variant`、"
+    "them. No variant has the same seed twice, and no error is missing.",
+    zh="提交 `results_table`，也就是你的歌曲实验的结果：一个 pandas DataFrame（或由字典组成的列表），有 `variant`、"
     "`seed` 和 `val_mae` 三列，每次训练一行。其中一个变体名为 `dropout only`；至少再拿两个变体和它比较，每个变体都用"
-    "相同的随机种子，至少三个。任何一行都不能出现两次，误差也不能有缺失。",
+    "同一组随机种子，至少三个。同一个变体里，随机种子不能重复，误差也不能有缺失。",
     observe=_facts,
     en_case="variants, seeds and errors of the table",
     zh_case="表中的变体、随机种子和误差",
@@ -759,7 +761,7 @@ def _seed_without_effect():
         Misconception(
             "baseline missing",
             lambda: _results(both=(0, 1, 2), batch_norm_only=(0, 1, 2)),
-            en="No row is labelled `dropout only`. Whether a variant is an improvement can only be said against the "
+            en="No row is labelled `dropout only`. Whether a variant is an improvement can only be judged against the "
             "model that you started from.",
             zh="没有一行标着 `dropout only`。一个变体算不算改进，只有和最初的模型比较才知道。",
             by=(BASELINE,),
@@ -775,9 +777,10 @@ def _seed_without_effect():
         Misconception(
             "seed without effect",
             _seed_without_effect,
-            en="Within each variant all errors are equal. Was the seed set before the model was built, and was the "
-            "model built anew for every run?",
-            zh="每个变体内部，所有误差都相等。随机种子是在构建模型之前设置的吗？每次运行都重新构建模型了吗？",
+            en="Within each variant all errors are equal, so the seed has no effect. Is the seed of this run the one "
+            "that is set before the model is built, and does each row get the error of its own run?",
+            zh="每个变体内部，所有误差都相等，可见随机种子没有起作用。构建模型之前设置的，是这次运行的种子吗？每一行记"
+            "录的，是这次运行自己的误差吗？",
             by=(EFFECT,),
         ),
     ],
@@ -793,10 +796,10 @@ def _seed_without_effect():
         ),
     ],
     analysis=(
-        "Every variant meets the same three seeds, so the means can be compared and the spread is known. To be short "
-        "and quick, this table is made with the NumPy network, some of the songs and three epochs; yours trains "
-        "longer. Frequent mistakes: one seed, which shows no spread; other seeds for each variant; leaving out the "
-        "model that the others should improve on.",
+        "Every variant is trained with the same three seeds, so the means can be compared and the spread is known. To "
+        "keep it short and quick, this table is made with the NumPy network, some of the songs and three epochs; yours "
+        "trains longer. Frequent mistakes: one seed, which shows no spread; different seeds for each variant; leaving "
+        "out the model that the others should improve on.",
         "每个变体都用同样的三个随机种子，所以均值可以比较，离散程度也清楚。为了简短快速，这张表只用 NumPy 网络，"
         "在一部分歌曲上训练三轮；你的要训练得更久。常见错误：只用一个随机种子，看不出离散程度；"
         "每个变体用不同的随机种子；漏掉了要改进的那个模型。",
@@ -833,23 +836,24 @@ def results_table():
     en="Red wine, standardised, the repeated rows taken out, and a small network trained with several seeds: without "
     "either layer, with dropout, with batch normalization, or with both. Which variant has the smallest validation "
     "error, and how does its lead over the plain network compare with the spread between the seeds?",
-    zh="标准化的红酒数据，去掉了重复的行；一个小网络，用几个随机种子训练：两层都不加、只加暂退法、只加批量归一化、两层"
-    "都加。哪个变体的验证误差最小？它相对于什么都不加的网络领先多少，与不同随机种子之间的离散程度相比如何？",
+    zh="标准化的红酒数据，去掉了重复的行；一个小网络，用几个随机种子训练：什么都不加、"
+    "只加暂退法、只加批量归一化、两种层"
+    "都加。哪个变体的验证误差最小？它领先什么都不加的网络的幅度，与不同随机种子之间的离散程度相比如何？",
     choices={
         "A": Choice(
-            en="None that could be told: the four lie within the spread.",
+            en="None that could be singled out: the four lie within the spread.",
             zh="看不出哪个最好：四个变体的差别都在离散程度之内。",
-            en_why="With a table of this size that is a good suspicion, and the reason to train with several seeds. "
-            "But the lead of the best variant over the plain network is larger than the spread.",
+            en_why="With a table of this size that is a reasonable suspicion, and the reason to train with several "
+            "seeds. But the lead of the best variant over the plain network is larger than the spread.",
             zh_why="表这么小，这样怀疑很有道理，这也正是要用几个随机种子训练的原因。但最好的变体相对于什么都不加的网络，"
             "领先超过了离散程度。",
         ),
         "B": Choice(
             en="Dropout alone, by more than the spread: it is made against overfitting.",
             zh="只加暂退法，领先超过离散程度：它就是用来对付过拟合的。",
-            en_why="The plain network does overfit, and dropout alone takes away a part of that. But with batch "
-            "normalization beside it, the error is smaller still.",
-            zh_why="什么都不加的网络确实过拟合，只加暂退法能减轻一部分。但再加上批量归一化，误差还要更小。",
+            en_why="The plain network does overfit, but dropout alone is not the best of the four: with batch "
+            "normalization added to it, the error is smaller still.",
+            zh_why="什么都不加的网络确实过拟合，但只加暂退法并不是四个变体中最好的：再加上批量归一化，误差还要更小。",
         ),
         "C": Choice(
             en="Batch normalization alone, by more than the spread: it makes training easier.",
@@ -859,19 +863,19 @@ def results_table():
             zh_why="训练集本来就拟合得太好，训练更容易也帮不上忙：在验证集上，只加批量归一化是四个变体中最差的。",
         ),
         "D": Choice(
-            en="Both together, by more than the spread: they complete each other.",
-            zh="两层都加，领先超过离散程度：两者互相补充。",
+            en="Both together, by more than the spread: they complement each other.",
+            zh="两种层都加，领先超过离散程度：它们互相补充。",
             en_why="Together they beat the plain network by more than the spread, although batch normalization alone "
             "does harm: what a layer is worth depends on the other layers.",
-            zh_why="两层一起，胜过什么都不加的网络，领先超过离散程度，尽管只加批量归一化反而有害："
+            zh_why="两者一起，胜过什么都不加的网络，领先超过离散程度，尽管只加批量归一化反而有害："
             "一层有多大价值，取决于其他层。",
         ),
     },
     right="D",
     hints=[
         (
-            "What is the trouble of a network with thousands of weights and about a thousand rows, and which layer "
-            "acts against it?",
+            "What is the trouble with a network that has thousands of weights and about a thousand rows, and which "
+            "layer acts against it?",
             "几千个权重，大约一千行数据，这样的网络会遇到什么问题？哪一层是用来对付它的？",
         ),
         (

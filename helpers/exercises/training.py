@@ -48,12 +48,12 @@ def _with_a_tie(rng):
 
 
 @code(
-    en="Write `mae_gradient(y_true, y_pred)`, which returns the gradient of the mean absolute error by `y_pred`, "
-    "shaped like `y_pred`. `y_pred` has the shape `(N, K)`, and the error is averaged over all its values. `y_true` "
-    "has the same shape, or `(N,)` where `y_pred` is `(N, 1)`; each target belongs to the prediction of the same row, "
-    "as in Keras. Where target and prediction are equal, the gradient is 0.",
+    en="Write `mae_gradient(y_true, y_pred)`, which returns the gradient of the mean absolute error with respect to "
+    "`y_pred`, shaped like `y_pred`. `y_pred` has the shape `(N, K)`, and the error is averaged over all its values. "
+    "`y_true` has the same shape, or `(N,)` where `y_pred` is `(N, 1)`; each target belongs to the prediction of the "
+    "same row, as in Keras. Where target and prediction are equal, the gradient is 0.",
     zh="编写 `mae_gradient(y_true, y_pred)`，返回平均绝对误差对 `y_pred` 的梯度，形状与 `y_pred` 相同。`y_pred` 的形状"
-    "是 `(N, K)`，误差对其中所有的值取平均。`y_true` 的形状与它相同，或者在 `y_pred` 是 "
+    "是 `(N, K)`，误差是对其中所有的值取的平均。`y_true` 的形状与它相同，或者在 `y_pred` 是 "
     "`(N, 1)` 时为 `(N,)`；每个目标对应同一行的预测，与 Keras 一样。目标与预测相等的地方，梯度是 0。",
     returns=("gradient",),
     cases=[
@@ -78,8 +78,9 @@ def _with_a_tie(rng):
                 _sum_over_the_row,
                 _mean_over_the_column,
             ),
-            en="You subtract arrays of the shapes `(N,)` and `(N, 1)`. NumPy makes an `(N, N)` array of them: every "
-            "target against every prediction. It says nothing, and an average over it still looks like a result.",
+            en="You subtract arrays of the shapes `(N,)` and `(N, 1)`. NumPy turns them into an `(N, N)` array: every "
+            "target against every prediction. It does so without a word, and an average over it still looks like a "
+            "result.",
             zh="你把形状为 `(N,)` 和 `(N, 1)` 的两个数组相减。NumPy 会由此得到 `(N, N)` 的数组：每个目标都与每个预测相"
             "减。它不会给出任何警告，再取平均之后，看上去仍像一个正常的结果。",
         ),
@@ -91,7 +92,7 @@ def _with_a_tie(rng):
                 *_aligned_or_not(lambda error, y_pred: -np.sign(error) / len(y_pred)),
             ),
             en="The sign is the wrong way round: where a prediction is too high, raising it must raise the loss.",
-            zh="符号反了：预测偏高的地方，再把它调高，损失应当增大。",
+            zh="符号反了：预测已经偏高时，再把它调高，损失应当增大。",
         ),
         Misconception(
             "gradient not averaged over the batch",
@@ -108,7 +109,7 @@ def _with_a_tie(rng):
             _aligned_or_not(lambda error, y_pred: np.sign(error) / len(y_pred)),
             en="With several outputs the gradient is too large: you average over the rows, but the mean runs over all "
             "values of `y_pred`.",
-            zh="有多个输出时，梯度偏大：你只对各行取了平均，而这个平均值针对的是 `y_pred` 的所有值。",
+            zh="有多个输出时，梯度偏大：你只对各行取了平均，而损失是对 `y_pred` 的所有值取的平均。",
         ),
         Misconception(
             "gradient of the squared error",
@@ -147,7 +148,7 @@ def _with_a_tie(rng):
         ),
         (
             "Before you subtract, print both shapes. Give `y_true` the shape of `y_pred`.",
-            "相减之前，把两个形状都打印出来。让 `y_true` 具有 `y_pred` 的形状。",
+            "相减之前，把两个形状都打印出来。把 `y_true` 变成 `y_pred` 的形状。",
         ),
     ],
     analysis=(
@@ -155,7 +156,8 @@ def _with_a_tie(rng):
         "number of values. The shapes are made equal first, because NumPy would broadcast `(N,)` and `(N, 1)` to "
         "`(N, N)` without a word. Frequent mistakes: forgetting the mean, so that the step depends on the batch size; "
         "subtracting the wrong way round.",
-        "无论误差多大，绝对值函数的斜率都是 1 或 -1，取平均则使它除以值的个数。先让形状相同，是因为 NumPy 会不声不响地"
+        "无论误差多大，绝对值函数的斜率都是 1 或 -1，取平均时再除以值的个数。"
+        "之所以先统一形状，是因为 NumPy 会不声不响地"
         "把 `(N,)` 和 `(N, 1)` 广播成 `(N, N)`。常见错误：忘了取平均，于是步长取决于批量大小；相减的方向反了。",
     ),
 )
@@ -176,9 +178,10 @@ def _backward_case(rows, inputs, units):
 
 @code(
     en="A dense layer computes `y = x @ weights + bias`. Write `dense_backward(dy, x, weights)`: from `dy`, the "
-    "gradient of the loss by `y`, return `dx, dweights, dbias`, the gradients by `x`, `weights` and `bias`. Shapes: "
-    "`x` is `(N, D)`, `weights` `(D, K)`, `bias` `(K,)`, `dy` `(N, K)`; each gradient has the shape of what it belongs "
-    "to. If the loss is a mean over the rows, `dy` contains that already.",
+    "gradient of the loss with respect to `y`, return `dx, dweights, dbias`, the gradients with respect to `x`, "
+    "`weights` and `bias`. Shapes: `x` is `(N, D)`, `weights` `(D, K)`, `bias` `(K,)`, `dy` `(N, K)`; each gradient "
+    "has the shape of what it belongs to. If the loss is a mean over the rows, the division by their number is already "
+    "in `dy`.",
     zh="全连接层计算 `y = x @ weights + bias`。编写 `dense_backward(dy, x, weights)`：已知 `dy`（损失对 `y` 的梯度），"
     "返回 `dx, dweights, dbias`，即损失对 `x`、`weights` 和 `bias` 的梯度。形状：`x` 是 `(N, D)`，`weights` 是 "
     "`(D, K)`，`bias` 是 `(K,)`，`dy` 是 `(N, K)`；每个梯度的形状与它所对应的量相同。如果损失是对各行取的平均，`dy` "
@@ -200,7 +203,7 @@ def _backward_case(rows, inputs, units):
             ),
             en="You divide by the number of rows. The loss has done that, and `dy` carries it along; here the "
             "contributions of all rows are only collected.",
-            zh="你除以了行数。这一步损失已经做过，`dy` 里带着它；这里只需把各行的贡献汇总起来。",
+            zh="你除以了行数。计算损失时已经除过，`dy` 里已经包含了它；这里只需把各行的贡献汇总起来。",
         ),
         Misconception(
             "gradients in another order",
@@ -218,8 +221,8 @@ def _backward_case(rows, inputs, units):
                 lambda dy, x, weights: (dy @ weights.T, dy.T @ x, dy.sum(axis=0)),
                 lambda dy, x, weights: (dy @ weights.T, (x.T @ dy).T, dy.mean(axis=0)),
             ),
-            en="`dweights` has rows and columns exchanged. Which index of `weights` counts the inputs, which one the "
-            "units?",
+            en="The rows and columns of `dweights` are exchanged. Which index of `weights` counts the inputs, which "
+            "one the units?",
             zh="`dweights` 的行和列颠倒了。`weights` 的哪个下标表示输入，哪个表示单元？",
         ),
         Misconception(
@@ -268,12 +271,12 @@ def _backward_case(rows, inputs, units):
         (
             "Each gradient sums over the index that its own shape does not have: over the units, over the rows, over "
             "the rows.",
-            "三个梯度各自对自己形状里没有的那个下标求和，依次是：对单元，对行，对行。",
+            "三个梯度各自对自己形状里没有的那个下标求和，依次是：对单元、对行、对行。",
         ),
         (
-            "For `dx` and `dweights` that sum is a matrix product, with one of the two matrices turned so that the "
-            "index to be summed meets itself.",
-            "对 `dx` 和 `dweights` 来说，这个求和就是一次矩阵乘法，其中一个矩阵要先转置，使要求和的下标对上。",
+            "For `dx` and `dweights` that sum is a matrix product, with one of the two matrices transposed so that the "
+            "index to be summed over stands next to itself.",
+            "对 `dx` 和 `dweights` 来说，这个求和就是一次矩阵乘法，其中一个矩阵要先转置，让用来求和的下标对齐。",
         ),
     ],
     analysis=(
@@ -281,7 +284,8 @@ def _backward_case(rows, inputs, units):
         "all units of its row, a weight and a bias reach all rows. The shapes leave only one matrix product that fits, "
         "except when matrices are square; check with sizes that differ. Frequent mistakes: dividing by the number of "
         "rows again, or returning `dbias` with a value for each row.",
-        "按照链式法则，每个梯度都把 `dy` 汇总到它的变量所影响的全部输出上：一个输入影响本行的所有单元，一个权重、一个"
+        "按照链式法则，每个梯度都要在它的变量所影响的全部输出上，"
+        "把 `dy` 的贡献汇总起来：一个输入影响本行的所有单元，一个权重、一个"
         "偏置影响所有的行。形状只允许一种矩阵乘法，除非矩阵是方阵；所以检查时要用各不相同的大小。常见错误：再除一次"
         "行数；或者返回的 `dbias` 每一行都有一个值。",
     ),
@@ -328,7 +332,7 @@ def dense_backward(dy, x, weights):
             "learning rate forgotten",
             lambda w, gradient, learning_rate: w - gradient,
             en="The learning rate has no influence on your step. It says how far to go.",
-            zh="学习率对你的这一步没有影响。走多远，由它决定。",
+            zh="学习率对你的这一步没有影响。走多远，应当由它决定。",
         ),
         Misconception(
             "the step alone",
@@ -337,13 +341,13 @@ def dense_backward(dy, x, weights):
                 lambda w, gradient, learning_rate: learning_rate * gradient,
             ),
             en="You return the step alone. What is asked for is where `w` stands after it.",
-            zh="你返回的只是这一步的改变量。题目要的是走完之后 `w` 的值。",
+            zh="你返回的只是这一步的更新量。题目要的是走完之后 `w` 的值。",
         ),
         Misconception(
             "divided by the learning rate",
             lambda w, gradient, learning_rate: w - gradient / learning_rate,
-            en="The smaller the learning rate, the larger is your step. It should be the other way round.",
-            zh="学习率越小，你的步子反而越大。应该反过来。",
+            en="The smaller the learning rate, the larger your step. It should be the other way round.",
+            zh="学习率越小，你这一步反而走得越远。应该反过来。",
         ),
     ],
     hints=[
@@ -354,7 +358,7 @@ def dense_backward(dy, x, weights):
         ),
         (
             "The learning rate scales the gradient; together they are the step.",
-            "学习率对梯度做缩放，两者合起来就是这一步的改变量。",
+            "学习率对梯度做缩放，两者合起来就是这一步的更新量。",
         ),
     ],
     analysis=(
@@ -450,9 +454,9 @@ def _tiny_gradients(rng):
         Misconception(
             "epsilon as in Algorithm 1 of the paper",
             _adam(_paper_root),
-            en="With gradients near 1e-6 your step is larger than that of Keras; with ordinary gradients nobody sees "
-            "it. You add epsilon after the bias correction of `v`, as Algorithm 1 of the paper does.",
-            zh="梯度在 1e-6 左右时，你的步子比 Keras 的大；梯度大小正常时，看不出差别。你在 `v` 的偏差修正之后才加 "
+            en="With gradients near 1e-6 your step is larger than that of Keras; with ordinary gradients nobody "
+            "notices. You add epsilon after the bias correction of `v`, as Algorithm 1 of the paper does.",
+            zh="梯度在 1e-6 左右时，你这一步比 Keras 的大；梯度大小正常时，看不出差别。你在 `v` 的偏差修正之后才加 "
             "epsilon，与论文的算法 1 一样。",
         ),
         Misconception(
@@ -534,9 +538,9 @@ def _tiny_gradients(rng):
         Misconception(
             "old and new value weighed the wrong way round",
             _in_both_styles(moments=lambda g, m, v, beta_1, beta_2: _moments(g, m, v, 1 - beta_1, 1 - beta_2)),
-            en="The betas weigh the new gradient. They should weigh what the averages were before: an average with "
+            en="The betas weigh the new gradient. They should weigh the old averages: an average with "
             "a beta near 1 changes slowly.",
-            zh="你用两个 beta 给新的梯度加权。它们应当给原来的平均值加权：beta 接近 1 时，平均值变化得慢。",
+            zh="你用两个 beta 给新的梯度加权。它们应当给原来的移动平均加权：beta 接近 1 时，移动平均变化得慢。",
         ),
         Misconception(
             "gradient not squared in v",
@@ -546,9 +550,9 @@ def _tiny_gradients(rng):
                     moments=lambda g, m, v, b_1, b_2: (b_1 * m + (1 - b_1) * g, b_2 * v + (1 - b_2) * np.abs(g))
                 ),
             ),
-            en="`v` averages the gradient without its square. Then its root does not have the unit of a gradient, and "
+            en="`v` averages the gradient without squaring it. Then its root does not have the unit of a gradient, and "
             "the step depends on the scale of the loss.",
-            zh="`v` 平均的是没有平方的梯度。这样它的平方根就没有梯度的单位，步子的大小会取决于损失的尺度。",
+            zh="`v` 平均的是没有平方的梯度。这样它的平方根的单位就与梯度不同，更新量的大小会取决于损失的尺度。",
         ),
         Misconception(
             "Adam without the root",
@@ -558,7 +562,7 @@ def _tiny_gradients(rng):
             ),
             en="You divide by the average of the squares itself. Gradient over squared gradient: then small gradients "
             "make large steps.",
-            zh="你除以的是平方的平均值本身。梯度除以梯度的平方，这样梯度越小，步子反而越大。",
+            zh="你除以的是平方的平均值本身。梯度除以梯度的平方，这样梯度越小，这一步反而越大。",
         ),
         Misconception(
             "the gradient instead of its average",
@@ -567,7 +571,7 @@ def _tiny_gradients(rng):
                 *_in_both_styles(used=lambda m, gradient: gradient, of_m=_never),
             ),
             en="Your `m` and `v` are right, but the step goes along the present gradient. What is `m` there for?",
-            zh="你的 `m` 和 `v` 是对的，但步子沿着当前的梯度走。那么 `m` 是做什么用的？",
+            zh="你的 `m` 和 `v` 是对的，但这一步是沿着当前的梯度走的。那么 `m` 是做什么用的？",
         ),
         Misconception(
             "step uphill",
@@ -585,7 +589,8 @@ def _tiny_gradients(rng):
         (
             "Both begin with 0. With a constant gradient, what share of it has `m` reached after 1 step, after 2, "
             "after `t`? Divide by that share.",
-            "两者都从 0 开始。如果梯度保持不变，走 1 步、2 步、`t` 步之后，`m` 达到了它的几分之几？要除以这个比例。",
+            "两者都从 0 开始。如果梯度保持不变，走 1 步、2 步、`t` 步之后，`m` 达到了梯度的几分之几？"
+            "要除以的就是这个比例。",
         ),
         (
             "Put both corrections into the learning rate: the one of `m` as it is, the one of `v` as a root. Then "
@@ -597,11 +602,11 @@ def _tiny_gradients(rng):
     analysis=(
         "`m` smooths the gradient, `v` measures its size, and their quotient is a step of about the learning rate, "
         "whatever the scale of the feature. The correction makes up for the start from 0 and fades with `t`. Keras "
-        "adds epsilon to the uncorrected root; only gradients near 1e-6 tell that from the paper's Algorithm 1. "
+        "adds epsilon to the uncorrected root; only gradients of 1e-6 or less tell that from the paper's Algorithm 1. "
         "Frequent mistakes: a correction that forgets the power `t`, and returning the corrected averages.",
         "`m` 使梯度平滑，`v` 衡量梯度的大小，两者之比使每一步的大小都与学习率相近，与特征的尺度无关。修正弥补了从 0 开"
-        "始的影响，并随 `t` 减弱。Keras 把 epsilon 加在未修正的平方根上；只有梯度在 1e-6 左右时，才能看出它与论文的"
-        "算法 1 不同。常见错误：修正时忘了 `t` 次幂；返回修正过的平均值。",
+        "始的影响，并随 `t` 减弱。Keras 把 epsilon 加在未修正的平方根上；只有梯度不超过 1e-6 时，才能看出它与论文的"
+        "算法 1 不同。常见错误：修正时忘了 `t` 次幂；返回修正过的移动平均。",
     ),
 )
 def adam_step(w, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon):
@@ -739,7 +744,7 @@ def _always_seed_0(x, y, batch_size, rng):
     "comes exactly once, with its own target, in an order drawn anew from `rng` for each epoch. Each batch has "
     "`batch_size` rows; the last one holds what is left, if anything is.",
     zh="编写 `minibatches(x, y, batch_size, rng)`，返回一轮的各个小批量：一对一对的 `(x_batch, y_batch)`，放在列表里，"
-    "或者由生成器给出。`x` 的形状是 `(N, D)`，`y` 有 `N` 个目标。每一行恰好出现一次，与自己的目标配对，顺序在每一轮"
+    "或者由生成器给出。`x` 的形状是 `(N, D)`，`y` 有 `N` 个目标。每一行恰好出现一次，与自己的目标配对，每一轮的顺序"
     "都用 `rng` 重新抽取。每批有 `batch_size` 行；最后一批放剩下的行（如果还有剩下的）。",
     returns=("batches",),
     cases=[
@@ -801,7 +806,7 @@ def _always_seed_0(x, y, batch_size, rng):
             _in_the_given_order,
             en="The rows come in the order of the table. If the table is sorted, every batch is one-sided, and every "
             "epoch repeats the same batches.",
-            zh="各行按表中的顺序出现。如果表是排过序的，每一批都会偏向一边，而且每一轮都重复同样的批。",
+            zh="各行按表中的顺序出现。如果表是排过序的，每一批都没有代表性，而且每一轮都重复同样的批。",
             by=(IN_ORDER,),
         ),
         Misconception(
@@ -815,8 +820,8 @@ def _always_seed_0(x, y, batch_size, rng):
         Misconception(
             "shuffled only inside the batches",
             _shuffled_inside,
-            en="The rows change places inside their batch only. Every epoch has the same batches, and their gradients "
-            "are the same.",
+            en="The rows change places only inside their batch. Every epoch has the same groups of rows, and the order "
+            "within a group does not change its gradient.",
             zh="各行只在自己那一批里换位置。每一轮的批都一样，它们的梯度也一样。",
             by=(IN_ORDER, STAYED),
         ),
@@ -833,23 +838,23 @@ def _always_seed_0(x, y, batch_size, rng):
     hints=[
         (
             "Do not move rows about; draw an order of their numbers, once, and use it for `x` and for `y`.",
-            "不要去搬动各行；只抽取一次行号的顺序，`x` 和 `y` 都用它。",
+            "不要去搬动各行；只抽取一次行号的排列，`x` 和 `y` 都按它来取。",
         ),
         (
             "Walk along that order in strides of `batch_size`. A slice that reaches beyond the end stops at the end.",
-            "以 `batch_size` 为步幅沿这个顺序走。切片超出末尾时，会停在末尾。",
+            "以 `batch_size` 为步长沿这个排列走。切片超出末尾时，会停在末尾。",
         ),
         (
             "`range` takes a stride as its third argument; `yield` hands out one batch after the other.",
-            "`range` 的第三个参数是步幅；`yield` 可以一批接一批地给出结果。",
+            "`range` 的第三个参数是步长；`yield` 可以一批接一批地给出结果。",
         ),
     ],
     analysis=(
         "One permutation of the row numbers serves `x` and `y`, so pairs stay together and every row comes once. "
         "Slices of it end by themselves where the rows end, so the last batch needs no special case. Frequent "
         "mistakes: shuffling `x` and `y` each on its own, dropping the rest, and a seed inside the function, which "
-        "repeats the same order for ever.",
-        "同一个行号的排列同时用于 `x` 和 `y`，所以成对的数据不会拆散，每一行也恰好出现一次。切片到了末尾会自己停下，"
+        "repeats the same order forever.",
+        "行号的同一个排列同时用于 `x` 和 `y`，所以成对的数据不会拆散，每一行也恰好出现一次。切片到了末尾会自己停下，"
         "所以最后一批不需要特别处理。常见错误：`x` 和 `y` 各自打乱；丢掉剩下的行；在函数里设置种子，于是永远重复同样"
         "的顺序。",
     ),
@@ -931,14 +936,14 @@ def _net(compile_it=None, hidden="relu", output=None):
                 lambda: _net(lambda net, known: net.compile(known.SGD(0.001), "mae")),
             ),
             en="The model is compiled with SGD. The learning rate alone does not make it Adam.",
-            zh="模型是用 SGD 编译的。光有学习率，它还不是 Adam。",
+            zh="模型是用 SGD 编译的。光把学习率设对，并不能让它变成 Adam。",
             by=(OPTIMIZER,),
         ),
         Misconception(
             "default learning rate",
             lambda: _net(lambda net, known: net.compile("adam", "mae")),
             en="The optimizer works with its default learning rate. A name in quotes leaves no room for another one.",
-            zh="优化器用的是默认的学习率。只写引号里的名字，就没有地方指定别的学习率。",
+            zh="优化器用的是默认的学习率。只传一个字符串形式的名字，就没有地方指定别的学习率。",
             by=(OPTIMIZER, LEARNING_RATE),
         ),
         Misconception(
@@ -968,11 +973,11 @@ def _net(compile_it=None, hidden="relu", output=None):
     ],
     hints=[
         (
-            "Two things are asked for: the layers, and what `compile` is told. A model remembers both.",
-            "题目要求两件事：有哪些层，以及告诉 `compile` 什么。模型会把两者都记住。",
+            "Two things are asked for: the layers, and what `compile` is told. The model that you return carries both.",
+            "题目规定了两件事：有哪些层，以及传给 `compile` 什么参数。模型会把两者都记住。",
         ),
         (
-            "To set its learning rate, pass `compile` an optimizer object from `keras.optimizers`, not a name.",
+            "To choose the learning rate, pass `compile` an optimizer object from `keras.optimizers`, not a name.",
             "要指定学习率，就给 `compile` 传一个 `keras.optimizers` 里的优化器对象，而不是名字。",
         ),
     ],
@@ -1005,7 +1010,7 @@ RETURNED = Quantity(
     "返回值的类型",
     says=Bilingual(
         "What your function returns is not the object that `fit` hands back.",
-        "你的函数返回的不是 `fit` 交回的那个对象。",
+        "你的函数返回的不是 `fit` 返回的那个对象。",
     ),
 )
 EPOCHS = Quantity("number of losses in the history", "历史记录里损失的个数")
@@ -1019,7 +1024,8 @@ SAME_OPTIMIZER = Quantity(
     "the model still has the optimizer it was compiled with",
     "模型仍在用编译时的优化器",
     says=Bilingual(
-        "The model was compiled anew inside the function. It came compiled, with a learning rate that somebody chose.",
+        "The model was compiled anew inside the function. It came compiled, with a learning rate that the caller "
+        "chose.",
         "函数里又把模型编译了一次。它传进来时已经编译好了，学习率是别人选定的。",
     ),
 )
@@ -1063,11 +1069,11 @@ def _compiled_anew(model, x, y):
 
 
 @code(
-    en="Write `train_quietly(model, x, y)`: train the Keras model, which is compiled already, for 5 epochs with "
+    en="Write `train_quietly(model, x, y)`: train the Keras model, which is already compiled, for 5 epochs with "
     "batches of 64 rows, without printing anything, and return the `History` of the run. Keep the last fifth of the "
-    "rows for validation: the model must not be trained on them, and their loss is recorded after every epoch.",
+    "rows for validation: the model must not be trained on them, and their loss must be recorded after every epoch.",
     zh="编写 `train_quietly(model, x, y)`：把已经编译好的 Keras 模型训练 5 轮，每批 64 行，不输出任何内容，返回这次训"
-    "练的 `History`。留出最后五分之一的行用于验证：模型不能用它们训练，每一轮之后记录它们的损失。",
+    "练的 `History`。留出最后五分之一的行用于验证：不能用这些行训练模型，但每一轮之后都要记录它们的损失。",
     returns=("history",),
     free=("history",),
     seconds=30,
@@ -1078,7 +1084,7 @@ def _compiled_anew(model, x, y):
             lambda model, x, y: model.fit(x, y, 64, 5, 0, validation_split=0.2) and model,
             en="You return the model. It is trained, but what was asked for is the record of the losses, which `fit` "
             "hands back.",
-            zh="你返回的是模型。它训练好了，但题目要的是损失的记录，也就是 `fit` 交回的对象。",
+            zh="你返回的是模型。它训练好了，但题目要的是损失的记录，也就是 `fit` 返回的对象。",
             by=(RETURNED,),
         ),
         Misconception(
@@ -1111,7 +1117,7 @@ def _compiled_anew(model, x, y):
             "number of epochs left at its default",
             lambda model, x, y: model.fit(x, y, 64, validation_split=0.2, verbose=0),
             en="The history has a single loss. Left alone, `fit` goes over the rows only once.",
-            zh="历史记录里只有一个损失。不加说明时，`fit` 只把各行过一遍。",
+            zh="历史记录里只有一个损失。不另外指定时，`fit` 只把所有的行过一遍。",
             by=(EPOCHS,),
         ),
         Misconception(
@@ -1128,9 +1134,9 @@ def _compiled_anew(model, x, y):
         Misconception(
             "batch size left at its default",
             lambda model, x, y: model.fit(x, y, epochs=5, validation_split=0.2, verbose=0),
-            en="The number of steps shows that your batches do not have 64 rows. `fit` has a batch size of its own "
-            "that it takes if it is told nothing.",
-            zh="从步数看，你的每批不是 64 行。没有指定时，`fit` 会用它自己的批量大小。",
+            en="The number of steps shows that your batches do not have 64 rows. `fit` uses a default of its own "
+            "unless it is told otherwise.",
+            zh="从步数看，你的每一批并不是 64 行。没有指定时，`fit` 会用它自己的批量大小。",
             by=(STEPS,),
         ),
         Misconception(
@@ -1171,7 +1177,7 @@ def train_quietly(model, x, y):
 
 BROKE = Quantity(
     "the run broke: its last loss is nan, inf or no better than that of the median",
-    "训练失败了：最后的损失是 nan、inf，或者不比预测中位数好",
+    "训练失败了：最后的损失是 nan、inf，或者不比总是预测中位数好",
 )
 
 
@@ -1207,10 +1213,10 @@ def _a_history(optimizer, loss, *losses):
 
 @value(
     en="Make a run break: train a Keras network on the concrete table as it is, not standardised, with SGD and the "
-    "mean absolute error as loss, so that its last loss is `nan`, `inf` or no smaller than what always predicting the "
-    "median gives. Hand in what `fit` returns, as `broken_run`.",
+    "mean absolute error as loss, so that its last loss is `nan`, `inf` or no smaller than the loss of always "
+    "predicting the median. Hand in what `fit` returns, as `broken_run`.",
     zh="让一次训练失败：用没有标准化的混凝土数据训练一个 Keras 网络，优化器用 SGD，损失用平均绝对误差，使最后的损失是 "
-    "`nan`、`inf`，或者不小于总是预测中位数时的损失。把 `fit` 返回的对象交上来，命名为 `broken_run`。",
+    "`nan`、`inf`，或者不小于总是预测中位数时的损失。把 `fit` 返回的对象命名为 `broken_run`，然后提交。",
     observe=_look_at_run,
     en_case="the last loss, the optimizer and the loss function",
     zh_case="最后的损失、优化器和损失函数",
@@ -1223,8 +1229,8 @@ def _a_history(optimizer, loss, *losses):
                 lambda: _a_history("adam", "mae", 99.0),
                 lambda: _a_history("rmsprop", "mae", 99.0),
             ),
-            en="The optimizer of this run is not SGD. An optimizer that scales each step by the size of the gradients "
-            "bears features of unequal scale far better.",
+            en="The optimizer of this run is not SGD. An optimizer that divides each step by the size of the gradients "
+            "copes with features of unequal scale far better.",
             zh="这次训练的优化器不是 SGD。有些优化器会按梯度的大小缩放每一步，它们对尺度不一的特征要宽容得多。",
             by=(OPTIMIZER,),
         ),
@@ -1233,7 +1239,7 @@ def _a_history(optimizer, loss, *losses):
             (lambda: _a_history("sgd", "mse", 9.0), lambda: _a_history("sgd", "mse", 99.0)),
             en="This run minimised the mean squared error. Its values cannot be compared with the mean absolute error "
             "of the median.",
-            zh="这次训练最小化的是均方误差。它的值不能与预测中位数的平均绝对误差相比。",
+            zh="这次训练最小化的是均方误差。它的值不能与总是预测中位数时的平均绝对误差相比。",
             by=(LOSS,),
         ),
         Misconception(
@@ -1256,9 +1262,9 @@ def _a_history(optimizer, loss, *losses):
         ),
     ],
     analysis=(
-        "Features near 1000 make gradients so large that the first steps throw the weights far away. Then the outputs "
+        "Features near 1000 make gradients so large that the first steps throw the weights far off. Then the outputs "
         "explode, or every ReLU is stuck at 0 and the network predicts a constant, which cannot beat the median. "
-        "Adam divides by the size of the gradients and bears it; standardised features spare SGD the trouble.",
+        "Adam divides by the size of the gradients and copes; standardised features spare SGD the trouble.",
         "特征在 1000 左右，使梯度大到最初几步就把权重抛得很远。接着，要么输出爆炸，要么所有的 ReLU 都停在 0，网络只能"
         "预测一个常数，不可能比中位数更好。Adam 会除以梯度的大小，所以受得住；特征标准化之后，SGD 就没有这个麻烦。",
     ),
@@ -1286,11 +1292,11 @@ def broken_run():
 
 
 @prediction(
-    en="Three runs of SGD differ only in the batch size: 8, 64 and 512. The learning rate and the number of epochs are "
-    "the same. One of the curves, the loss after each epoch, has fallen furthest after 3 epochs; later it goes up and "
-    "down from epoch to epoch. Whose curve is it?",
-    zh="用 SGD 训练三次，只有批量大小不同：8、64 和 512，学习率和轮数都相同。三条曲线画的是每一轮之后的损失，其中有一"
-    "条在 3 轮之后降得最低，后来却在各轮之间上下跳动。它是哪一次训练的曲线？",
+    en="Three runs of SGD on the red wine table differ only in the batch size: 8, 64 and 512. The learning rate and "
+    "the number of epochs are the same. One of the curves, the loss after each epoch, is the lowest after 3 epochs; "
+    "later it goes up and down from epoch to epoch. Whose curve is it?",
+    zh="在红酒数据上用 SGD 训练三次，只有批量大小不同：8、64 和 512，学习率和轮数都相同。三条曲线画的是每一轮之后的损"
+    "失，其中有一条在 3 轮之后降得最低，后来却在各轮之间上下跳动。它是哪一次训练的曲线？",
     choices={
         "A": Choice(
             en="Batch size 8.",
@@ -1311,13 +1317,14 @@ def broken_run():
             en="Batch size 512: it has the most exact gradient.",
             zh="批量大小 512：它的梯度最准确。",
             en_why="Its gradient is the most exact, and its curve the smoothest. But it takes only a few steps in each "
-            "epoch, and at the same learning rate none of them is longer for that.",
-            zh_why="它的梯度最准确，曲线也最平滑。但它每一轮只走几步，学习率相同，每一步也不会因此更长。",
+            "epoch, and at the same learning rate none of them is longer to make up for that.",
+            zh_why="它的梯度最准确，曲线也最平滑。但它每一轮只走几步，学习率又相同，梯度更准确并不会让每一步走得更远。",
         ),
         "D": Choice(
             en="None: all see the same rows in each epoch.",
             zh="都不是：每一轮看到的行都一样。",
-            en_why="They see the same rows, but take a different number of steps. It is steps that move the weights.",
+            en_why="They see the same rows, but take a different number of steps. It is the steps that move the "
+            "weights.",
             zh_why="看到的行一样，走的步数却不同。真正改变权重的，是一步一步的更新。",
         ),
     },
@@ -1328,7 +1335,7 @@ def broken_run():
             "一轮有 1599 行，每次训练在一轮里各走多少步？",
         ),
         (
-            "The mean of how many rows decides on the direction of one step? How much does such a mean vary?",
+            "Over how many rows is the direction of one step averaged? How much does such a mean vary?",
             "一步的方向由多少行的平均值决定？这样的平均值波动有多大？",
         ),
     ],
@@ -1350,7 +1357,7 @@ def curve_of_the_small_batch():
         loss = np.array(history.history["val_loss"])
         after_3[Quantity(f"loss after 3 epochs, batch size {size}", f"3 轮之后的损失，批量大小 {size}")] = loss[2]
         rise = np.maximum(np.diff(loss), 0).sum()
-        rises[Quantity(f"all rises of the curve together, batch size {size}", f"曲线各次上升之和，批量大小 {size}")] = (
+        rises[Quantity(f"all rises of the curve together, batch size {size}", f"曲线上升的总幅度，批量大小 {size}")] = (
             rise
         )
     return after_3 | rises

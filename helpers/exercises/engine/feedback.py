@@ -151,20 +151,20 @@ def stopped(seconds, printed):
 
 def numpy_replaced(names):
     shown = "`, `".join(names[:5])
-    en = f"Your code had replaced `{shown}`. It is put back now; take the assignment out and run the check again."
+    en = f"Your code had replaced `{shown}`. It has been put back; remove the assignment and run the check again."
     zh = f"你的代码替换了 `{shown}`。现在已经恢复；请去掉这样的赋值，再运行一次检查。"
     return Feedback("wrong", [Bilingual(en, zh)])
 
 
 _HINT = Bilingual("`.hint()` gives a hint.", "需要提示时，用 `.hint()`。")
 _NOT_ANSWERED = Bilingual(
-    "Write your answer in place of the starter, then run its cell and this one again.",
+    "Write your answer in place of the starter code, then run its cell and this one again.",
     "请在答题单元格里写下你的答案，然后重新运行那个单元格和这一个。",
 )
 _SAID = {
     "returned nothing": Bilingual(
-        "Your function returns nothing where an array is expected. Does it end with `return`?",
-        "应当返回数组的地方，你的函数什么也没有返回。最后写 `return` 了吗？",
+        "Your function returns nothing where a result is expected. Does it end with `return`?",
+        "应当返回结果的地方，你的函数什么也没有返回。最后写 `return` 了吗？",
     ),
     "signature": Bilingual(
         "The function is called with the arguments `{expected}`, but yours takes `{got}`.",
@@ -209,7 +209,7 @@ _SAID = {
         "这个模型还不知道输入的形状。请以 `keras.Input` 开头。",
     ),
     "whole numbers": Bilingual(
-        "Your result holds whole numbers (dtype `{dtype}`): what stands behind the decimal point was cut off.",
+        "Your result holds whole numbers (dtype `{dtype}`): everything after the decimal point was cut off.",
         "你的结果是整数（dtype 是 `{dtype}`）：小数部分被截掉了。",
     ),
     "difference": Bilingual("Your result differs from the expected one.", "你的结果与应有的结果不同。"),
@@ -287,17 +287,17 @@ def shown(value):
 _MEANINGS = [
     (
         r"NameError|UnboundLocalError",
-        "A name is used before it has a value: look for a typing error, or for a line that comes too late.",
+        "A name is used before it has a value: look for a typo, or for a line that comes too late.",
         "用到了一个还没有值的名字：检查有没有拼写错误，或者赋值的那一行写得太靠后。",
     ),
     (
         r"ValueError.*(shape|broadcast|matmul|dimension|aligned)|AxisError",
-        "Arrays with shapes that do not fit were combined. Print the `.shape` of each right before this line.",
+        "Arrays whose shapes do not fit together were combined. Print the `.shape` of each right before this line.",
         "把形状不相容的数组放在一起运算了。在这一行之前打印每个数组的 `.shape` 看看。",
     ),
     (
         r"ValueError.*truth value",
-        "A condition got a whole array. Compare element by element, or reduce the array to one value first.",
+        "A condition was given a whole array. Compare element by element, or reduce the array to one value first.",
         "条件判断得到的是整个数组。请逐元素比较，或者先把数组化为一个值。",
     ),
     (
@@ -312,8 +312,8 @@ _MEANINGS = [
     ),
     (
         r"TypeError",
-        "An operation was given a kind of value that it cannot work with: `None`, a list or a text, perhaps.",
-        "某个运算得到了它无法处理的类型：也许是 `None`、列表或者文本。",
+        "An operation was given a kind of value that it cannot work with: `None`, a list or a string, perhaps.",
+        "某个运算得到了它无法处理的类型：也许是 `None`、列表或者字符串。",
     ),
     (
         r"AttributeError.*NoneType",
@@ -322,7 +322,7 @@ _MEANINGS = [
     ),
     (
         r"AttributeError",
-        "The object does not have what stands behind the dot: look for a typing error, or print its `type`.",
+        "The object has nothing by the name after the dot: look for a typo, or print its `type`.",
         "这个对象没有点号后面的属性：检查有没有拼写错误，或者打印它的 `type` 看看。",
     ),
     (
@@ -338,12 +338,12 @@ _MEANINGS = [
     ),
     (
         r"MemoryError|_ArrayMemoryError",
-        "An array became larger than the memory. Two shapes that were broadcast together can do that.",
+        "An array became too large for the memory. That can happen when two arrays are broadcast together.",
         "某个数组大到内存放不下。两个形状被广播到一起时，会出现这种情况。",
     ),
     (
         r"SystemExit",
-        "The code asked Python to end; leave that out of a notebook.",
+        "The code asked Python to exit; leave that out in a notebook.",
         "代码要求 Python 退出；在笔记本里请去掉它。",
     ),
     (

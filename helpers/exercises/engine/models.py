@@ -52,8 +52,8 @@ SPREAD = Quantity(
     atol=1e-4,
     rtol=0.1,
     says=Bilingual(
-        "In inference mode the model is right, in training mode its outputs are not spread as they should be: compare "
-        "the place of each dropout layer and its rate with the question.",
+        "In inference mode the model is right, but in training mode its outputs are not spread as they should be: "
+        "compare the place of each dropout layer and its rate with the question.",
         "模型在推断模式下是对的，但在训练模式下，输出的离散程度不对：请对照题目检查每个暂退层的位置和丢弃率。",
     ),
     secret=True,

@@ -104,7 +104,7 @@ def _set_aside(path):
         os.replace(path, aside)
     except OSError as error:
         return None, [_not_kept(error)]
-    en = "The record of your progress could not be read: it is damaged, or of another version. It is kept as "
+    en = "The record of your progress could not be read: it is damaged, or from another version. It is kept as "
     zh = "无法读取你的进度记录：文件已损坏，或者属于其他版本。它已改名保留为"
     return {}, [Bilingual(f"{en}`{aside.name}`, and a new one begins.", f"{zh} `{aside.name}`，现在开始一份新的记录。")]
 
@@ -130,6 +130,6 @@ def _write(questions):
 
 def _not_kept(error):
     return Bilingual(
-        f"Your progress could not be kept ({error.strerror}). Let `COURSE_PROGRESS` name a file that can be written.",
+        f"Your progress could not be saved ({error.strerror}). Set `COURSE_PROGRESS` to a file that can be written.",
         f"无法保存你的进度（{error.strerror}）。可以用 `COURSE_PROGRESS` 指定一个可写的文件。",
     )

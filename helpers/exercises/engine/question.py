@@ -46,14 +46,15 @@ def prediction(**data):
 class Question:
     """What all questions share: a name, a task, hints, a solution, a place in the record of progress.
 
-    en, zh : the task. hints : list of (en, zh). analysis : (en, zh), why the solution works and what goes wrong.
+    en, zh : the task. given : code that belongs to it, shown with it. hints : list of (en, zh).
+    analysis : (en, zh), why the solution works and what goes wrong.
     """
 
-    def __init__(self, function, *, en, zh, hints=(), analysis):
+    def __init__(self, function, *, en, zh, given="", hints=(), analysis):
         self.function, self.name = function, function.__name__
         self.unit = function.__module__.rpartition(".")[2]
         self.key = f"{self.unit}.{self.name}"
-        self.task, self.analysis = Bilingual(en, zh), Bilingual(*analysis)
+        self.task, self.given, self.analysis = Bilingual(en, zh), given, Bilingual(*analysis)
         self.hints, self._hints_given = [Bilingual(*hint) for hint in hints], 0
         self.__doc__ = inspect.getdoc(function)
 
@@ -85,7 +86,7 @@ class Question:
         return self._solution_card(notes).show(self.key)
 
     def _task_card(self):
-        return Feedback("question", [self.task])
+        return Feedback("question", [self.task], code=self.given)
 
     def _solution_card(self, notes):
         return Feedback("solution", notes, code=self.source(), after_code=(self.analysis,))
@@ -256,10 +257,10 @@ class Prediction(Question):
         texts = [*notes, Bilingual(f"{letter}: {chosen.en_why}", f"{letter}：{chosen.zh_why}")]
         if letter != self.right:
             true = self.choices[self.right]
-            en = f"{self.right} is true: {true.en} {true.en_why}"
+            en = f"{self.right} is right: {true.en} {true.en_why}"
             texts.append(Bilingual(en, f"正确的是 {self.right}：{true.zh}{true.zh_why}"))
         if first != letter:
-            en = f"In your record stays your first choice, {first}."
+            en = f"Your record keeps your first choice, {first}."
             texts.append(Bilingual(en, f"你的记录里保留的是第一次的选择：{first}。"))
         return Feedback("predicted" if letter == self.right else "mispredicted", texts, measured=self._measured())
 
@@ -272,7 +273,9 @@ class Prediction(Question):
 
     def _task_card(self):
         choices = [Bilingual(f"{letter}: {c.en}", f"{letter}：{c.zh}") for letter, c in self.choices.items()]
-        commit = Bilingual('Commit with `.predict("A")` before you run on.', '先用 `.predict("A")` 选定，再往下运行。')
+        commit = Bilingual(
+            'Commit, for example with `.predict("A")`, before you go on.', '先选定，如 `.predict("A")`，再往下运行。'
+        )
         return Feedback("question", [self.task, *choices, commit])
 
     def _solution_card(self, notes):
