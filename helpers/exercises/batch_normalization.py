@@ -928,7 +928,7 @@ def _gradient_and_cache(rng, rows, spreads):
         "is taken out: its mean, and the part that goes along with `x_hat`. What is left passes the factor `gamma * "
         "inverse_std`. With one row nothing is left, and `dx` is 0. The most frequent mistake is to keep only the "
         "factor: that can be off by half.",
-        "把 `x` 的一整列平移，`y` 不变；拉伸，`y` 几乎不变。所以 `dy` 里对应的部分要去掉：一是它的均值，二是与 `x_hat` "
+        "把 `x` 的一整列平移，`y` 不变；拉伸则几乎不变。所以 `dy` 里对应的部分要去掉：一是它的均值，二是与 `x_hat` "
         "同向的部分。剩下的再乘以 `gamma * inverse_std`。只有一行时什么也不剩，`dx` 就是 0。"
         "最常见的错误是只留下这个乘数：误差可能达到一半。",
     ),
