@@ -39,8 +39,8 @@ def progress():
 
 def reset_progress(word=None):
     """Forget what was recorded: `reset_progress("forget")`; without the word, only say what would be forgotten."""
-    path = records.progress_path()
     if word != "forget":
+        path = records.progress_path()
         en = f'This deletes your record, kept in `{path}`. If you mean it: `reset_progress("forget")`.'
         zh = f'这会删除你的记录，它保存在 `{path}`。如果确定，请运行 `reset_progress("forget")`。'
         return show_text(en, zh)

@@ -10,19 +10,19 @@ from helpers.exercises.engine.question import Choice, code, model, prediction
 
 
 def _batch(rng, rows, spreads):
-    """Rows whose columns have exactly these standard deviations (a single row has none), and means between 1 and 3."""
+    """Rows whose columns have exactly these standard deviations (a single row has none), and means of about 1."""
     x = rng.standard_normal((rows, len(spreads)))
     x -= x.mean(axis=0)
     spread = x.std(axis=0)
-    return x / np.where(spread > 0, spread, 1) * spreads + rng.uniform(1, 3, len(spreads))
+    return x / np.where(spread > 0, spread, 1) * spreads + rng.uniform(0.5, 1.5, len(spreads))
 
 
 def _scale_and_shift(rng, channels):
     return rng.uniform(1.5, 2.5, channels), rng.uniform(-1, -0.2, channels)
 
 
-def _to_train(rng, rows, spreads):
-    return _batch(rng, rows, spreads), *_scale_and_shift(rng, len(spreads)), 1e-3
+def _to_train(rng, rows, spreads, epsilon=1e-3):
+    return _batch(rng, rows, spreads), *_scale_and_shift(rng, len(spreads)), epsilon
 
 
 # A standard deviation of just the size of the root of epsilon: here every place of epsilon gives another number.
@@ -170,7 +170,7 @@ def _corrected_where_possible(x):
     returns=("y", "cache", "mean", "variance"),
     free=("cache",),
     cases=[
-        Case("a batch of 6", "6 行的小批量", lambda rng: _to_train(rng, 6, (0.5, 2, 3))),
+        Case("6 rows, `epsilon` 0.1", "6 行，`epsilon` 为 0.1", lambda rng: _to_train(rng, 6, (0.5, 2, 3), 0.1)),
         Case("a column with hardly any variance", "有一列的方差极小", lambda rng: _to_train(rng, 5, (1, _SMALL))),
         Case("4 rows, 4 columns", "4 行 4 列", lambda rng: _to_train(rng, 4, (1, 2, 0.5, 1.5))),
         Case("a batch of 2", "2 行的小批量", lambda rng: _to_train(rng, 2, (1, 2, 0.5))),
@@ -533,11 +533,11 @@ def _inference(divisor=_root, affine=_affine, statistics=lambda x, mean, varianc
     return batch_norm_inference
 
 
-def _to_infer(rng, rows, spreads):
+def _to_infer(rng, rows, spreads, epsilon=1e-3):
     channels, variance = len(spreads), np.square(spreads)
     x = _batch(rng, rows, spreads)
     mean = x.mean(axis=0) + rng.uniform(0.5, 1, channels) * spreads
-    return x, *_scale_and_shift(rng, channels), mean, rng.uniform(1.3, 1.6, channels) * variance, 1e-3
+    return x, *_scale_and_shift(rng, channels), mean, rng.uniform(1.3, 1.6, channels) * variance, epsilon
 
 
 @code(
@@ -549,7 +549,7 @@ def _to_infer(rng, rows, spreads):
     "`x` 的形状是 `(N, C)`，四个向量的形状都是 `(C,)`。返回 `y`，形状与 `x` 相同。不管其他行是什么，"
     "也不管有没有其他行，同一行的结果都必须一样；`epsilon` 的位置与训练模式相同。",
     cases=[
-        Case("5 rows", "5 行", lambda rng: _to_infer(rng, 5, (0.5, 2, 1.5))),
+        Case("5 rows, `epsilon` 0.1", "5 行，`epsilon` 为 0.1", lambda rng: _to_infer(rng, 5, (0.5, 2, 1.5), 0.1)),
         Case(
             "a column with hardly any moving variance",
             "有一列的移动方差极小",
@@ -631,8 +631,8 @@ def _forward(
     return batch_norm_forward
 
 
-def _to_forward(rng, rows, spreads, training):
-    *others, epsilon = _to_infer(rng, rows, spreads)
+def _to_forward(rng, rows, spreads, training, epsilon=1e-3):
+    *others, epsilon = _to_infer(rng, rows, spreads, epsilon)
     return *others, training, 0.9, epsilon
 
 
@@ -646,8 +646,16 @@ def _to_forward(rng, rows, spreads, training):
     "返回 `y, moving_mean, moving_variance`，后两个是这次调用之后的值；不要改写传入的数组。你可以调用前面写好的函数。",
     returns=("y", "moving_mean", "moving_variance"),
     cases=[
-        Case("training mode, 5 rows", "训练模式，5 行", lambda rng: _to_forward(rng, 5, (0.5, 2, 1.5), True)),
-        Case("inference mode, 5 rows", "推断模式，5 行", lambda rng: _to_forward(rng, 5, (0.5, 2, 1.5), False)),
+        Case(
+            "training mode, `epsilon` 0.1",
+            "训练模式，`epsilon` 为 0.1",
+            lambda rng: _to_forward(rng, 5, (0.5, 2, 1.5), True, 0.1),
+        ),
+        Case(
+            "inference mode, `epsilon` 0.1",
+            "推断模式，`epsilon` 为 0.1",
+            lambda rng: _to_forward(rng, 5, (0.5, 2, 1.5), False, 0.1),
+        ),
         Case(
             "training mode, a column with hardly any variance",
             "训练模式，有一列的方差极小",
@@ -970,10 +978,10 @@ def _along(*axes, affine=_affine):
     )
 
 
-def _images(rng, shape, spreads):
+def _images(rng, shape, spreads, epsilon=1e-3):
     rows, channels = int(np.prod(shape)), len(spreads)
     x = _batch(rng, rows, spreads).reshape(*shape, channels)
-    return x, *_scale_and_shift(rng, channels), 1e-3
+    return x, *_scale_and_shift(rng, channels), epsilon
 
 
 @code(
@@ -985,7 +993,11 @@ def _images(rng, shape, spreads):
     "`y` 的形状与 `x` 相同，另外两个是这个小批量的统计量，形状都是 `(C,)`。",
     returns=("y", "mean", "variance"),
     cases=[
-        Case("3 images of 2 x 4 pixels", "3 张 2 x 4 像素的图像", lambda rng: _images(rng, (3, 2, 4), (0.5, 2))),
+        Case(
+            "3 images of 2 x 4 pixels, `epsilon` 0.1",
+            "3 张 2 x 4 像素的图像，`epsilon` 为 0.1",
+            lambda rng: _images(rng, (3, 2, 4), (0.5, 2), 0.1),
+        ),
         Case(
             "3 images of 3 x 3 pixels, 3 channels",
             "3 张 3 x 3 像素的图像，3 个通道",

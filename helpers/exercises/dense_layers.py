@@ -161,7 +161,7 @@ def dense_forward(x, weights, bias):
         Case(
             "numbers of both signs, and 0",
             "有正有负，还有 0",
-            lambda rng: (np.array([-2.0, -0.5, 0.0, 0.5, 3.0]) * rng.uniform(1, 2),),
+            lambda rng: (np.array([-20.0, -0.5, 0.0, 0.5, 30.0]) * rng.uniform(1, 2),),
         ),
         Case("a matrix", "矩阵", lambda rng: (rng.standard_normal((3, 4)),)),
         Case("3 axes", "3 个轴", lambda rng: (rng.standard_normal((2, 3, 2)),)),

@@ -262,11 +262,12 @@ def _new_mask(dy, mask):
 
 
 def _zeros_elsewhere(dropout_backward, dy, mask):
-    dx = dropout_backward(dy, mask)
-    return {GRADIENT: dx, MISPLACED: bool((dx[mask == 0] != 0).any())}
+    dx, again = dropout_backward(dy, mask), dropout_backward(dy, mask)
+    return {GRADIENT: dx, MISPLACED: bool((dx[mask == 0] != 0).any()), DIFFERENT: bool((dx != again).any())}
 
 
 GRADIENT = Quantity("`dx`", "`dx`")
+DIFFERENT = Quantity("two calls with the same arguments differ", "参数相同的两次调用，结果不同")
 MISPLACED = Quantity("values that were dropped get a gradient", "被丢弃的值得到了梯度")
 
 
@@ -300,7 +301,7 @@ def _mask_and_gradient(rng, shape=(50, 4)):
             "own. Only the mask of the forward pass says through which values `x` reached the loss.",
             zh="前向传播中被丢弃的值，有些得到了梯度：你的函数另外抽了一个掩码。"
             "`x` 通过哪些值影响损失，只有前向传播的掩码知道。",
-            by=(MISPLACED,),
+            by=(MISPLACED, DIFFERENT),
         ),
         Misconception(
             "mask not scaled in backward",

@@ -708,7 +708,7 @@ def _facts(answer, rng):
     if not set(columns) <= set(table.columns) or table.empty:
         return {COLUMNS: False}
     table = table[columns].assign(variant=table["variant"].astype(str).str.strip().str.lower())
-    errors = pd.to_numeric(table["val_mae"], errors="coerce").to_numpy(float)
+    errors = np.array([_as_number(value) for value in table["val_mae"]])
     groups = table.assign(val_mae=errors).groupby("variant")
     seeds = [frozenset(group) for _, group in groups["seed"]]
     finite = bool((np.isfinite(errors) & (errors > 0)).all())
@@ -722,6 +722,14 @@ def _facts(answer, rng):
         TWICE: bool(table.duplicated(["variant", "seed"]).any()),
         EFFECT: bool((groups["val_mae"].nunique() > 1).any()) or not finite,
     }
+
+
+def _as_number(value):
+    """Also of a tensor with a single value; nan for what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
 
 
 def _results(**seeds):

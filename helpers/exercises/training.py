@@ -1,6 +1,8 @@
 """Unit 02, training: gradients, steps and mini-batches from scratch; in Keras compiling, fitting, a run that breaks."""
 
+import contextlib
 import functools
+import io
 from itertools import islice
 
 import numpy as np
@@ -618,6 +620,14 @@ def adam_step(w, gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon):
 
 # --- minibatches ---
 
+TORN = Quantity(
+    "rows of the batches that are not in the table",
+    "批里有表中没有的行",
+    says=Bilingual(
+        "Your batches hold rows of `x` that are not in the table: their columns have come apart.",
+        "你的批里有些 `x` 的行在表中并不存在：行里的各列被拆散了。",
+    ),
+)
 SIZES = Quantity("rows in the batches of `x`", "`x` 各批的行数")
 ROW_SHAPES = Quantity("shape of a row of `x` and of `y`", "`x` 和 `y` 中一行的形状")
 MIXED = Quantity("some rows of `x` come with the `y` of another row", "`x` 有些行配上了别的行的 `y`")
@@ -626,6 +636,7 @@ TWICE = Quantity("some rows come more than once", "有些行出现了不止一�
 IN_ORDER = Quantity("the rows come in the order of the table", "各行按表中的顺序出现")
 NEIGHBOURS = Quantity("most rows come beside their neighbours in the table", "多数行仍与表中相邻的行挨在一起")
 STAYED = Quantity("most rows are in the batch of their place in the table", "多数行仍在按表中位置所属的那一批里")
+SAME_BATCHES = Quantity("two epochs have the same batches, in some order", "两轮的批相同，只是先后不同")
 REPEATED = Quantity("two epochs have the same order", "两轮的顺序相同")
 
 
@@ -637,33 +648,40 @@ def _one_epoch(batches, x, batch_size):
     rows = np.concatenate([np.empty((0, x.shape[1])), *(x_batch for x_batch, _ in pairs)])[:, 0].astype(int)
     targets = np.concatenate([np.empty(0), *(y_batch.ravel() for _, y_batch in pairs)])
     counts = np.bincount(rows, minlength=len(x))
-    return rows, {
-        SIZES: ", ".join(str(len(x_batch)) for x_batch, _ in pairs) or "–",
-        ROW_SHAPES: "; ".join(sorted({f"{x_batch.shape[1:]}, {y_batch.shape[1:]}" for x_batch, y_batch in pairs})),
-        MIXED: not np.array_equal(targets, rows + 0.5),
-        UNSEEN: bool((counts == 0).any()),
-        TWICE: bool((counts > 1).any()),
-    }
+    groups = {tuple(x_batch[:, 0]) for x_batch, _ in pairs}
+    return (
+        rows,
+        groups,
+        {
+            TORN: any(not np.allclose(row, x[int(row[0])]) for x_batch, _ in pairs for row in x_batch),
+            SIZES: ", ".join(str(len(x_batch)) for x_batch, _ in pairs) or "–",
+            ROW_SHAPES: "; ".join(sorted({f"{x_batch.shape[1:]}, {y_batch.shape[1:]}" for x_batch, y_batch in pairs})),
+            MIXED: not np.array_equal(targets, rows + 0.5),
+            UNSEEN: bool((counts == 0).any()),
+            TWICE: bool((counts > 1).any()),
+        },
+    )
 
 
 def _two_epochs(minibatches, x, y, batch_size, rng):
-    rows, found = _one_epoch(minibatches(x, y, batch_size, rng), x, batch_size)
-    again, _ = _one_epoch(minibatches(x, y, batch_size, rng), x, batch_size)
+    rows, groups, found = _one_epoch(minibatches(x, y, batch_size, rng), x, batch_size)
+    again, groups_again, _ = _one_epoch(minibatches(x, y, batch_size, rng), x, batch_size)
     in_order = np.array_equal(rows, np.sort(rows))
     return found | {
         IN_ORDER: in_order,
         NEIGHBOURS: bool((np.abs(np.diff(rows)) == 1).mean() > 0.5) if len(rows) > 1 else False,
         STAYED: bool((rows // batch_size == np.arange(len(rows)) // batch_size).mean() > 0.5),
         REPEATED: np.array_equal(rows, again) and not in_order,
+        SAME_BATCHES: groups == groups_again and not np.array_equal(rows, again),
     }
 
 
 def _even(minibatches, x, y, batch_size, rng):
-    return _one_epoch(minibatches(x, y, batch_size, rng), x, batch_size)[1]
+    return _one_epoch(minibatches(x, y, batch_size, rng), x, batch_size)[2]
 
 
 def _too_large(minibatches, x, y, batch_size, rng):
-    found = _one_epoch(minibatches(x, y, batch_size, rng), x, batch_size)[1]
+    found = _one_epoch(minibatches(x, y, batch_size, rng), x, batch_size)[2]
     return {quantity: found[quantity] for quantity in (SIZES, ROW_SHAPES, MIXED)}
 
 
@@ -759,7 +777,7 @@ def _always_seed_0(x, y, batch_size, rng):
             en="Some rows come several times in one epoch and others never: each batch draws anew from all rows. An "
             "epoch is one pass over the table.",
             zh="在一轮里，有些行出现了好几次，有些行从未出现：每一批都重新从所有的行里抽取。一轮是把整张表过一遍。",
-            by=(UNSEEN, TWICE),
+            by=(TORN, UNSEEN, TWICE),
         ),
         Misconception(
             "x and y shuffled separately",
@@ -770,7 +788,7 @@ def _always_seed_0(x, y, batch_size, rng):
             en="Rows of `x` come with the targets of other rows: `x` and `y` are not in the same order. From that a "
             "network can learn no more than a constant.",
             zh="`x` 的行配上了别的行的目标：`x` 和 `y` 的顺序不同。用这样的数据训练，网络最多只能学到一个常数。",
-            by=(MIXED,),
+            by=(TORN, MIXED),
         ),
         Misconception(
             "last partial batch dropped",
@@ -815,7 +833,7 @@ def _always_seed_0(x, y, batch_size, rng):
             en="The batches come in random order, but each of them holds neighbours in the table, the same ones in "
             "every epoch.",
             zh="各批的先后是随机的，但每一批里都是表中相邻的行，而且每一轮都一样。",
-            by=(IN_ORDER, NEIGHBOURS),
+            by=(IN_ORDER, NEIGHBOURS, SAME_BATCHES),
         ),
         Misconception(
             "shuffled only inside the batches",
@@ -1020,6 +1038,11 @@ LAST_FIFTH = Quantity(
     "the last validation loss is that of the last fifth of the rows",
     "最后一个验证损失是在最后五分之一的行上算出的",
 )
+PRINTED = Quantity(
+    "something is printed",
+    "有内容输出",
+    says=Bilingual("All is as asked, but something is printed.", "其他都符合要求，但输出了内容。"),
+)
 SAME_OPTIMIZER = Quantity(
     "the model still has the optimizer it was compiled with",
     "模型仍在用编译时的优化器",
@@ -1048,7 +1071,8 @@ def _trained(train_quietly, model, x, y):
     import keras
 
     optimizer = model.optimizer
-    result = train_quietly(model, x, y)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        result = train_quietly(model, x, y)
     kinds = {"History": keras.callbacks.History, "Model": keras.Model}
     record = getattr(result, "history", result)
     record = record if isinstance(record, dict) else {}
@@ -1059,6 +1083,7 @@ def _trained(train_quietly, model, x, y):
         VALIDATIONS: len(record.get("val_loss", ())),
         SAME_OPTIMIZER: model.optimizer is optimizer,
         STEPS: int(model.optimizer.iterations),
+        PRINTED: bool(printed.getvalue()),
         LAST_FIFTH: bool(np.isclose(record.get("val_loss", [np.nan])[-1], last_fifth, rtol=1e-3)),
     }
 
@@ -1145,8 +1170,8 @@ def _compiled_anew(model, x, y):
                 lambda model, x, y: model.fit(x[_KEPT:], y[_KEPT:], 64, 5, 0, validation_data=(x[:_KEPT], y[:_KEPT])),
                 lambda model, x, y: model.fit(x[::-1], y[::-1], 64, 5, 0, validation_split=0.2),
             ),
-            en="As many rows as asked for are kept for validation, but not the last ones of the table.",
-            zh="留出的行数符合要求，但不是表中最后的那些行。",
+            en="The number of steps is right, but the validation loss is not that of the last fifth of the table.",
+            zh="训练的步数是对的，但验证损失不是在表中最后五分之一的行上算出的。",
             by=(STEPS, LAST_FIFTH),
         ),
     ],

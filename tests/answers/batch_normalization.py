@@ -684,6 +684,7 @@ WRONG = {
             lambda x, gamma, beta, epsilon: with_var(x, gamma, beta, epsilon)[0],
             lambda x, gamma, beta, epsilon: (x, None, x.mean(0), x.var(0)),
             changed(0, to=lambda x, g, b, e, mean, var: g * x / np.sqrt(var + e) + b),
+            lambda x, gamma, beta, epsilon: with_var(x, gamma, beta, 1e-3),
         ],
     },
     "update_moving": {

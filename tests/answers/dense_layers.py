@@ -519,6 +519,7 @@ WRONG = {
             lambda x: -x,
             lambda x: x,
             lambda x: np.clip(x, 0, 1),
+            lambda x: np.clip(x, 0, 6),
             lambda x: np.maximum(x, 0.1),
             lambda x: max(x, 0),
         ],

@@ -1,5 +1,7 @@
 """Unit 04: right answers in many styles, and wrong ones written independently of the questions."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -210,6 +212,30 @@ def dropout_before_relu():
     return model
 
 
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = [keras.layers.Dense(128, "relu"), keras.layers.Dense(64, "relu")]
+        self.drop, self.last = keras.layers.Dropout(0.3), keras.layers.Dense(1)
+
+    def call(self, x, training=False):
+        for layer in self.hidden:
+            x = self.drop(layer(x), training=training)
+        return self.last(x)
+
+
+def subclass(features=12):
+    model = Net()
+    model.build((None, features))
+    return model
+
+
+def subclass_that_has_seen_rows():
+    model = Net()
+    model(np.zeros((5, 12), np.float32))
+    return model
+
+
 def nested_and_compiled():
     hidden = keras.Sequential([keras.Input((12,)), keras.layers.Dense(128, "relu"), keras.layers.Dropout(0.3)])
     model = keras.Sequential(
@@ -245,7 +271,7 @@ RIGHT = {
         lambda x, rate, rng, training: np.random.binomial(1, 1 - rate, x.shape) * x if training else x * (1 - rate),
     ],
     "songs_model": [separate_activations, functional, one_dropout_layer_used_twice, dropout_before_relu,
-                    nested_and_compiled],
+                    nested_and_compiled, functools.partial(subclass, 12), subclass_that_has_seen_rows],
 }  # fmt: skip
 
 # {question: {misconception: answers that must be named so}}; None: wrong in a way that has no name.
@@ -266,7 +292,13 @@ WRONG = {
         "mask ignored in backward": [lambda dy, mask: dy.copy()],
         "a new mask in backward": [redrawn],
         "mask not scaled in backward": [lambda dy, mask: np.where(mask > 0, dy, 0)],
-        None: [lambda dy, mask: dy * mask * 2, lambda dy, mask: (dy * mask).sum(axis=0)],
+        None: [
+            lambda dy, mask: dy * mask * 2,
+            lambda dy, mask: (dy * mask).sum(axis=0),
+            lambda dy, mask: dy * (1 - mask),
+            lambda dy, mask: np.where(mask == 0, dy, 0),
+            lambda dy, mask: dy * mask.mean(),
+        ],
     },
     "dropout_test_scaling": {
         "scaled at both times": [

@@ -583,6 +583,7 @@ WRONG = {
         "gap with the sign reversed": [lambda train, val: (by_loop(train, val)[0], min(val) - list(val)[-1])],
         None: [
             lambda train, val: (np.argmax(val) + 1, val[-1] - val[0]),
+            lambda train, val: (by_loop(train, val)[0], val[-2] - min(val)),
             lambda train, val: (by_loop(train, val)[0], len(val) - by_loop(train, val)[0]),
         ],
     },

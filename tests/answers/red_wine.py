@@ -388,6 +388,7 @@ RIGHT = {
         records,
         long_from_wide,
         in_the_index,
+        lambda: [row | {"val_mae": np.array(row["val_mae"])} for row in records()],
         lambda: table(variants=["a", "b", "c", "Dropout only "], seeds=[42, 1, 7, 3]),
         lambda: table().sample(frac=1, random_state=0).to_dict("list"),
         lambda: table(seeds=["first", "second", "third"]),

@@ -406,11 +406,26 @@ def history_of_the_model(model, x, y):
     return model.history
 
 
+def always_backwards(x, y, batch_size, rng):
+    return in_batches(x[::-1], y[::-1], batch_size)
+
+
+def begun_anywhere(x, y, batch_size, rng):
+    shift = int(rng.integers(1, len(x)))
+    return in_batches(np.roll(x, shift, axis=0), np.roll(y, shift), batch_size)
+
+
+def columns_torn_apart(x, y, batch_size, rng):
+    return in_batches(rng.permuted(x, axis=1), y, batch_size)
+
+
+def in_batches(x, y, batch_size):
+    return [(x[k : k + batch_size], y[k : k + batch_size]) for k in range(0, len(x), batch_size)]
+
+
 def split_by_hand(model, x, y):
     n = int(0.8 * len(x))
-    return model.fit(
-        x[:n], y[:n], batch_size=64, epochs=5, validation_data=(x[n:], y[n:]), verbose="auto", shuffle=True
-    )
+    return model.fit(x[:n], y[:n], batch_size=64, epochs=5, validation_data=(x[n:], y[n:]), verbose=0, shuffle=True)
 
 
 def by_position(model, features, targets, verbose=0):
@@ -424,7 +439,7 @@ def own_history(net, x, y):
 
 
 def unshuffled(model, x, y):
-    settings = {"epochs": 5, "batch_size": 64, "validation_split": 0.2, "verbose": 2, "shuffle": False}
+    settings = {"epochs": 5, "batch_size": 64, "validation_split": 0.2, "verbose": 0, "shuffle": False}
     return model.fit(x, y, **settings)
 
 
@@ -578,8 +593,8 @@ WRONG = {
         "not shuffled": [as_it_stands],
         "only the order of the batches shuffled": [starts_shuffled],
         "shuffled only inside the batches": [shuffled_late],
-        "the same order in every epoch": [own_seed],
-        None: [whole_table, not_in_pairs, targets_first],
+        "the same order in every epoch": [own_seed, always_backwards],
+        None: [whole_table, not_in_pairs, targets_first, begun_anywhere, columns_torn_apart],
     },
     "compiled_model": {
         "not compiled": [never_compiled],
@@ -606,6 +621,7 @@ WRONG = {
         "batch size left at its default": [lambda model, x, y: fitted(model, x, y, batch_size=None)],
         "other rows kept for validation": [split_at_random],
         None: [
+            lambda model, x, y: fitted(model, x, y, verbose=2),
             lambda model, x, y: fitted(model, x, y, epochs=6),
             lambda model, x, y: fitted(model, x, y, batch_size=16),
             lambda model, x, y: fitted(keras.models.clone_model(model), x, y),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from helpers.exercises.engine.judge import close
+from helpers.exercises.engine.run import printable
 from helpers.language import Bilingual, card_html, show
 
 # The mime type under which a run finds what became of an answer.
@@ -123,11 +124,11 @@ def from_finding(finding, inputs, where):
 
     inputs : {name: value} of the case where it shows, {} to show none. where : that case, None not to name it.
     """
-    if finding.kind == "not answered":
+    if finding.kind == "not answered" and finding.case is None:
         return not_answered()
     if finding.kind == "numpy replaced":
         return numpy_replaced(finding.facts["names"])
-    if finding.kind == "raised":
+    if finding.kind in ("raised", "not answered"):  # answered in part: what is missing shows as the exception it raises
         return _exception(finding, where)
     name = "changed its input in place" if finding.kind == "changed its input" else None
     if finding.misconception:
@@ -166,6 +167,7 @@ _SAID = {
         "Your function returns nothing where a result is expected. Does it end with `return`?",
         "应当返回结果的地方，你的函数什么也没有返回。最后写 `return` 了吗？",
     ),
+    "is None": Bilingual("`{name}` is `None`.", "`{name}` 是 `None`。"),
     "signature": Bilingual(
         "The function is called with the arguments `{expected}`, but yours takes `{got}`.",
         "调用这个函数时传入的参数是 `{expected}`，而你的函数接受的是 `{got}`。",
@@ -187,10 +189,10 @@ _SAID = {
         "`{name}` 的形状是 `{got}`，应为 `{expected}`。",
     ),
     "changed its input": Bilingual(
-        "Your function changed `{name}` in place, an array that belongs to the caller. Operators such as `-=` and "
-        "assignments such as `a[0] = 1` write into the old array; compute a new one.",
-        "你的函数原地改动了 `{name}`，而这个数组属于调用者。`-=` 之类的运算符和 `a[0] = 1` 之类的赋值，"
-        "都会写入原来的数组；请算出一个新的数组。",
+        "Your function changed `{name}` in place, which belongs to the caller. Operators such as `-=`, assignments "
+        "such as `a[0] = 1` and methods such as `pop` change what is there; make something new.",
+        "你的函数原地改动了 `{name}`，而它属于调用者。`-=` 之类的运算符、`a[0] = 1` 之类的赋值、`pop` 之类的方法，"
+        "都会改动原来的内容；请生成新的。",
     ),
     "unreadable": Bilingual(
         "What your function returns (type `{got}`) does not have the form that the question asks for.",
@@ -205,7 +207,7 @@ _SAID = {
         "这里应当是一个 Keras 模型；现在的类型是 `{got}`。",
     ),
     "not built": Bilingual(
-        "The model does not know the shape of its input yet. Begin it with `keras.Input`.",
+        "The model does not know the shape of its input yet. Begin it with `keras.Input`, or call `build` on it.",
         "这个模型还不知道输入的形状。请以 `keras.Input` 开头。",
     ),
     "whole numbers": Bilingual(
@@ -262,7 +264,9 @@ def _worth_showing(yours, expected):
     arrays = isinstance(yours, np.ndarray) and isinstance(expected, np.ndarray) and yours.shape == expected.shape
     if not arrays or yours.size <= _ENTRIES:
         return "", yours, expected
-    distance = np.nan_to_num(np.abs(yours.astype(float) - expected), nan=np.inf)
+    yours, expected = yours.astype(float), expected.astype(float)
+    distance = np.nan_to_num(np.abs(yours - expected), nan=np.inf)
+    distance[np.isclose(yours, expected, equal_nan=True)] = 0
     place = tuple(map(int, np.unravel_index(distance.argmax(), yours.shape)))
     return f"`{list(place)}`", yours[place], expected[place]
 
@@ -356,7 +360,8 @@ _NO_MEANING = Bilingual("The message says what happened.", "上面的消息说�
 
 
 def _exception(finding, where):
-    message, frame = f"{finding.facts['got']}: {finding.facts['message']}".removesuffix(": "), finding.facts["frame"]
+    kind, frame = finding.facts.get("got", "NotImplementedError"), finding.facts.get("frame")
+    message = printable(f"{kind}: {finding.facts.get('message', '')}".removesuffix(": "))
     message = message if len(message) <= 300 else f"{message[:300]}…"
     line = f"line {frame.lineno}:  {frame.line}\n" if frame and frame.line else ""
     meaning = next((Bilingual(*texts) for kind, *texts in _MEANINGS if re.match(kind, message, re.DOTALL)), _NO_MEANING)

@@ -9,6 +9,7 @@ random code too, as long as the quantities of its case are statistics.
 import dis
 import inspect
 import numbers
+import os
 import sysconfig
 import traceback
 from collections.abc import Callable
@@ -21,9 +22,10 @@ import numpy as np
 from helpers.exercises.engine.run import TimeUp, restore_numpy
 from helpers.language import Bilingual
 
-# What lies in these folders the learner has not written.
-_EXERCISES = str(Path(__file__).resolve().parents[1])
-_INSTALLED = (str(Path(__file__).resolve().parents[2]), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
+# What lies in these folders the learner has not written. Paths as Python knows them: links are not followed.
+_EXERCISES = str(Path(__file__).parents[1]) + os.sep
+_FOLDERS = (Path(__file__).parents[2], *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
+_INSTALLED = tuple(f"{folder}{os.sep}" for folder in _FOLDERS)
 
 
 class Quantity(NamedTuple):
@@ -129,10 +131,10 @@ def observe(case, answer, reference, returns, free, seed):
         return Outcome({}, violation, called.changed)
     except (KeyboardInterrupt, TimeUp):
         raise
-    except NotImplementedError:
-        return Outcome({}, Violation("not answered"), called.changed)
     except BaseException as error:  # SystemExit too: an answer must not end the kernel
         frame = learners_frame(error)
+        if isinstance(error, NotImplementedError):
+            return Outcome({}, Violation("not answered", message=_message(error), frame=frame), called.changed)
         if called.running or frame:
             facts = {"got": type(error).__name__, "message": _message(error), "frame": frame}
             return Outcome({}, Violation("raised", **facts), called.changed)
@@ -149,10 +151,11 @@ def diagnose(cases, outcomes, expected, misconceptions, wrong_outcomes):
     matches = [_matches(*pair) for pair in zip(outcomes, expected, strict=True)]
     if all(matches) and not any(outcome.changed for outcome in outcomes):
         return None
-    violations = {outcome.violation.kind: outcome.violation for outcome in outcomes if outcome.violation}
-    for kind in ("not answered", "numpy replaced"):
-        if kind in violations:
-            return Finding(kind, facts=violations[kind].facts)
+    kinds = [outcome.violation and outcome.violation.kind for outcome in outcomes]
+    if kinds[0] == "not answered" and len(set(kinds)) == 1:
+        return Finding("not answered")
+    if "numpy replaced" in kinds:
+        return Finding("numpy replaced", facts=outcomes[kinds.index("numpy replaced")].violation.facts)
     # Before all else: an array that was changed under way makes every later number doubtful.
     for case, outcome in zip(cases, outcomes, strict=True):
         if outcome.changed:
@@ -171,7 +174,7 @@ def diagnose(cases, outcomes, expected, misconceptions, wrong_outcomes):
 
 def learners_frame(error):
     """The innermost frame (a FrameSummary) of an exception's traceback that is in the learner's own code, or None."""
-    if isinstance(error, SyntaxError) and error.text and not _is_installed(error.filename or ""):
+    if isinstance(error, SyntaxError) and isinstance(error.text, str) and not _is_installed(error.filename or ""):
         return traceback.FrameSummary(error.filename, error.lineno, "", line=error.text)
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame.filename.startswith(_EXERCISES) for frame in frames]
@@ -183,7 +186,9 @@ def learners_frame(error):
 def _message(error):
     try:
         return str(error)
-    except Exception:  # a class of the learner's own may not even know its name
+    except TimeUp:
+        raise
+    except BaseException:  # a class of the learner's own may not even know its name
         return ""
 
 
@@ -285,6 +290,8 @@ def _like(result, expected, names):
     if isinstance(expected, tuple):
         if not isinstance(result, tuple | list) or len(result) != len(expected):
             count = len(result) if isinstance(result, tuple | list) else 1
+            if len(names) != len(expected):
+                raise Violation("length of a list", name=names[0], got=count, expected=len(expected))
             raise Violation("number of results", count=count, expected=", ".join(names))
         names = names if len(names) == len(expected) else [f"{names[0]}[{k}]" for k in range(len(expected))]
         return tuple(_like(r, e, [name]) for r, e, name in zip(result, expected, names, strict=True))
@@ -299,12 +306,16 @@ def _like(result, expected, names):
 
 
 def _numbers(result, expected, name):
+    if isinstance(result, range):
+        result = result[: expected.size + 1]  # one that is too long shows as such, without being laid out in memory
     shape = getattr(result, "shape", None)
     if isinstance(shape, tuple) and shape != expected.shape:
         # Before anything touches the values: there may be billions of them.
         raise Violation("shape", name=name, got=tuple(map(_plain, shape)), expected=expected.shape)
     if result is None:
-        raise Violation("returned nothing", name=name)
+        raise Violation("is None", name=name)
+    if isinstance(result, tuple) and expected.shape[:1] != (len(result),):
+        raise Violation("number of results", count=len(result), expected=name)
     try:
         array = np.asarray(result)
         array = array.astype(float) if array.dtype.kind == "O" else array
@@ -344,7 +355,8 @@ def _parts(value):
 
 
 def _is_installed(filename):
-    return filename.startswith((*_INSTALLED, "<frozen", "<__array_function__"))
+    # A compiled module (.pyx) names its source by a path of its own.
+    return filename.startswith((*_INSTALLED, "<frozen", "<__array_function__")) or filename.endswith((".pyx", ".pxd"))
 
 
 def close(a, b, quantity):
@@ -369,21 +381,30 @@ def _tell_tale(outcomes, expected, wrong_outcomes, by, partly):
     """The number of the first case where the answer does what the wrong implementation does, and the reference not.
 
     None if in some such case the answer does something else. Where wrong implementation and reference agree, the
-    answer must do so too; with partly=True it is enough that it does not fail there.
+    answer must do so too; with partly=True it is enough that it does not fail there, and that more of what is wrong
+    is explained than is not.
     """
-    told = None
+    told, unexplained = [], 0
     for number, (outcome, right, wrong) in enumerate(zip(outcomes, expected, wrong_outcomes, strict=True)):
         if _matches(wrong, right, by):
             if outcome.violation if partly else not _matches(outcome, right, by):
                 return None
+            unexplained += not _matches(outcome, right)
         elif _both_raised(outcome, wrong):
             # Only exceptions of the same kind tell anything, but any exception fits in.
-            told = number if told is None and outcome.violation == wrong.violation else told
+            told += [number] if outcome.violation == wrong.violation else []
         elif _matches(outcome, wrong, by):
-            told = number if told is None else told
+            told.append(number)
         else:
             return None
-    return told
+    return told[0] if told and unexplained <= len(told) else None
+
+
+def _is_cut_off(yours, right):
+    """Are these the expected numbers without what stands behind the decimal point?"""
+    return (np.asarray(right) % 1).any() and any(
+        np.array_equal(yours, cut(right)) for cut in (np.trunc, np.floor, np.rint)
+    )
 
 
 def _both_raised(*outcomes):
@@ -406,7 +427,7 @@ def _first_difference(case, outcome, expected, passed):
     )
     kind = "difference"
     if isinstance(yours, np.ndarray) and yours.dtype.kind == "f" and not np.isfinite(yours).all():
-        kind = "not finite" if np.isfinite(right).all() else kind
-    elif isinstance(yours, np.ndarray) and yours.dtype.kind in "iub" and (np.asarray(right) % 1).any():
+        kind = "not finite" if isinstance(right, np.ndarray | float) and np.isfinite(right).all() else kind
+    elif isinstance(yours, np.ndarray) and yours.dtype.kind in "iu" and _is_cut_off(yours, right):
         kind = "whole numbers"
     return Finding(kind, case, quantity=quantity, facts={}, compared=_compared(outcome, expected), passed=passed)

@@ -8,6 +8,7 @@ where it is used: the units import this module, and `import helpers.exercises` m
 import numpy as np
 
 from helpers.exercises.engine.judge import Quantity, Violation
+from helpers.exercises.engine.run import unstoppable
 from helpers.language import Bilingual
 
 INPUT = Quantity("shape of the input", "输入的形状")
@@ -72,18 +73,20 @@ def quantities(model, rng, further=None):
 
     if not isinstance(model, keras.Model):
         raise Violation("no model", got=type(model).__name__)
-    if not model.built:
+    if not model.built or not _input_shape(model):
         raise Violation("not built")
+    output = outputs(model, np.zeros(_rows_shape(model, 2), np.float32))  # a subclass may have no weights before
     before = model.get_weights()
     known = [_known_weight(weight.shape, rng) for weight in before]
     try:
-        found = _configured(model)
+        found = _configured(model) | {OUTPUT: str((None, *output.shape[1:]))}
         for measure in (_in_inference_mode, _in_training_mode, further):
             model.set_weights(known)  # each time: a call in training mode changes moving averages
             found |= measure(model, rng) if measure else {}
         return found
     finally:
-        model.set_weights(before)
+        with unstoppable():
+            model.set_weights(before)
 
 
 def layers_of(model):
@@ -101,13 +104,18 @@ def outputs(model, x, training=False):
     return keras.ops.convert_to_numpy(model(x, training=training))
 
 
+def _input_shape(model):
+    """Of any number of rows; a subclass of keras.Model knows it only as what it was built with."""
+    shape = getattr(model, "input_shape", None) or (model.get_build_config() or {}).get("input_shape")
+    return shape and (None, *shape[1:])
+
+
 def _configured(model):
     import keras
 
     rates = {layer.rate for layer in layers_of(model) if isinstance(layer, keras.layers.Dropout) and layer.rate}
     return {
-        INPUT: str(model.input_shape),
-        OUTPUT: str(model.output_shape),
+        INPUT: str(_input_shape(model)),
         PARAMETERS: model.count_params(),
         TRAINED: sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
         SHAPES: str([tuple(weight.shape) for weight in model.get_weights()]),
@@ -144,5 +152,8 @@ def _in_training_mode(model, rng):
 
 
 def _rows(model, rng, count):
-    shape = (count, *(size or 1 for size in model.input_shape[1:]))
-    return rng.standard_normal(shape).astype(np.float32)
+    return rng.standard_normal(_rows_shape(model, count)).astype(np.float32)
+
+
+def _rows_shape(model, count):
+    return count, *(size or 1 for size in _input_shape(model)[1:])

@@ -1,5 +1,6 @@
 """The learner's record: one small JSON file on this machine, written in one move, never in the way of a lesson."""
 
+import errno
 import json
 import os
 import uuid
@@ -23,12 +24,15 @@ _in_memory = {}
 def progress_path():
     """The file: what the environment variable COURSE_PROGRESS names, or one in the user's own data folder.
 
-    None for COURSE_PROGRESS=memory: then the record ends with this process.
+    None for COURSE_PROGRESS=memory: then the record ends with this process. Raises OSError where there is no home.
     """
     named = os.environ.get("COURSE_PROGRESS")
     if named == MEMORY:
         return None
-    return Path(named).expanduser() if named else platformdirs.user_data_path(_FOLDER) / "progress.json"
+    try:
+        return Path(named).expanduser() if named else platformdirs.user_data_path(_FOLDER) / "progress.json"
+    except RuntimeError as error:
+        raise OSError(errno.EINVAL, str(error)) from None
 
 
 def entry(key):
@@ -74,10 +78,10 @@ def reset():
 
 def _read():
     """All entries and notes; None for entries that may be there but cannot be had, and must not be overwritten."""
-    path = progress_path()
-    if path is None:
-        return dict(_in_memory), []
     try:
+        path = progress_path()
+        if path is None:
+            return dict(_in_memory), []
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["version"] != VERSION:
             raise ValueError(f"version {content['version']!r}")
@@ -110,7 +114,7 @@ def _set_aside(path):
 
 
 def _write(questions):
-    path = progress_path()
+    path = progress_path()  # it was there a moment ago
     if path is None:
         _in_memory.update(questions)
         return []

@@ -197,7 +197,7 @@ class Value(Code):
 
     def judge(self, answer, seed=0):
         # A function builds the thing; a Keras model, which can be called too, is one.
-        builds = inspect.isroutine(answer) or inspect.isclass(answer)
+        builds = callable(answer) and (inspect.isclass(answer) or not hasattr(answer, "get_config"))
         return super().judge(answer if builds or answer is None or answer is ... else lambda: answer, seed)
 
 
@@ -247,8 +247,10 @@ class Prediction(Question):
         if letter not in self.choices:
             letters = ", ".join(f'"{letter}"' for letter in self.choices)
             return self._note(f"Choose one of `{letters}`.", f"请从 `{letters}` 中选一个。")
-        first = progress.entry(self.key)[0]["choice"] or letter
-        notes = progress.record(self.key, right=first == self.right, choice=letter)
+        recorded, notes = progress.entry(self.key)
+        first = recorded["choice"] or letter
+        again = progress.record(self.key, right=first == self.right, choice=letter)
+        notes = notes or again  # a file that cannot be read is said once
         return self.answer(letter, first, notes).show(self.key)
 
     def answer(self, letter, first, notes=()):
@@ -279,4 +281,6 @@ class Prediction(Question):
         return Feedback("question", [self.task, *choices, commit])
 
     def _solution_card(self, notes):
-        return self.answer(self.right, self.right, notes)
+        true = self.choices[self.right]
+        text = Bilingual(f"{self.right}: {true.en} {true.en_why}", f"{self.right}：{true.zh}{true.zh_why}")
+        return Feedback("solution", [*notes, text], measured=self._measured())

@@ -14,9 +14,16 @@ import numpy as np
 class TimeUp(BaseException):
     """Raised inside code that has run too long; no Exception, so that `except Exception` does not swallow it."""
 
+    def __del__(self):
+        # A bare `except:` swallowed it: the next line of the answer raises another.
+        for raise_again in self.args:
+            raise_again(sys._getframe(1))
+
 
 # What the answer may print before the rest is dropped, in characters: a print in a loop must not fill the notebook.
 PRINT_LIMIT = 600
+# What the block is cleaned up with must not be what an answer may have replaced.
+_set_numpy_state, _set_python_state = np.random.set_state, random.setstate
 # NumPy as it was before any learner's code ran.
 _NUMPY = {"np": np, "np.random": np.random, "np.linalg": np.linalg}
 _ORIGINAL = {prefix: dict(vars(module)) for prefix, module in _NUMPY.items()}
@@ -27,10 +34,12 @@ def contained(seconds):
     """Run a block for at most `seconds`, silently; yield the stream that collects what it prints.
 
     Raises TimeUp inside the block when the time is over. Afterwards the global random states, NumPy's error
-    handling and the warning filters are as they were before.
+    handling and the warning filters are as they were before. Not contained: threads that the block leaves running,
+    what compiled code prints, and a single call into compiled code that never returns.
     """
     printed = _LimitedStream()
-    numpy_state, python_state = np.random.get_state(), random.getstate()
+    bit_generator, python_state = np.random.get_bit_generator(), random.getstate()
+    numpy_state = np.random.get_state()
     try:
         with (
             contextlib.redirect_stdout(printed),
@@ -42,8 +51,9 @@ def contained(seconds):
             warnings.simplefilter("ignore")
             yield printed
     finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
+        np.random.set_bit_generator(bit_generator)
+        _set_numpy_state(numpy_state)
+        _set_python_state(python_state)
 
 
 def restore_numpy():
@@ -69,20 +79,25 @@ def _time_limit(seconds):
 
     def tracer(frame, event, arg):
         if event == "line":
-            raise TimeUp
+            raise TimeUp(trace)
         return tracer
+
+    def trace(frame):
+        """Let the next line of the answer raise; our own frames, which clean up, are left alone."""
+        if ended.is_set():
+            return
+        sys.settrace(lambda *event: None)
+        while frame is not None and not frame.f_globals.get("__name__", "").startswith("helpers."):
+            frame.f_trace = tracer
+            frame = frame.f_back
 
     def interrupted(number, frame):
         if not over.is_set():
             signal.default_int_handler(number, frame)  # the learner's own "stop"
-        if ended.is_set():
+        if ended.is_set() or _shields:
             return
-        # `except: pass` in a loop swallows one exception; the next line it runs raises another.
-        sys.settrace(tracer)
-        while frame is not None and not frame.f_globals.get("__name__", "").startswith("helpers."):
-            frame.f_trace = tracer
-            frame = frame.f_back
-        raise TimeUp
+        trace(frame)
+        raise TimeUp(trace)
 
     def watch():
         if not ended.wait(seconds):
@@ -103,6 +118,19 @@ def _time_limit(seconds):
             sys.settrace(tracer_before)
             watcher.join()
             signal.signal(signal.SIGINT, handler_before)
+
+
+_shields = []
+
+
+@contextlib.contextmanager
+def unstoppable():
+    """A block that the time limit waits for, because it puts back what is the learner's."""
+    _shields.append(True)
+    try:
+        yield
+    finally:
+        _shields.pop()
 
 
 def _interrupt(thread):
@@ -128,4 +156,9 @@ class _LimitedStream(io.TextIOBase):
         return True
 
     def text(self):
-        return self.kept + ("…" if self.dropped else "")
+        return printable(self.kept) + ("…" if self.dropped else "")
+
+
+def printable(text):
+    """The text without halves of characters, which no notebook could show."""
+    return text.encode("utf-8", "replace").decode("utf-8")
