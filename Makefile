@@ -29,7 +29,10 @@ test: .venv/ready
 	$(BIN)/course check
 	COURSE_CLAIMS=raise COURSE_PROGRESS=memory $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
 		--nbval-sanitize-with=tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
-	$(BIN)/python -m pytest tests
+	# Thousands of answers are judged here: two processes, each with one thread for its products.
+	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
+		$(BIN)/python -m pytest -n 2 tests/test_exercises.py
+	$(BIN)/python -m pytest --ignore tests/test_exercises.py tests
 
 lab: .venv/ready
 	$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -208,7 +208,7 @@ _SAID = {
     ),
     "not built": Bilingual(
         "The model does not know the shape of its input yet. Begin it with `keras.Input`, or call `build` on it.",
-        "这个模型还不知道输入的形状。请以 `keras.Input` 开头。",
+        "这个模型还不知道输入的形状。请以 `keras.Input` 开头，或者对它调用 `build`。",
     ),
     "whole numbers": Bilingual(
         "Your result holds whole numbers (dtype `{dtype}`): everything after the decimal point was cut off.",
