@@ -1,4 +1,4 @@
-"""Run a learner's code so that nothing it does outlives the check: time, output, warnings, global state."""
+"""Run a learner's code contained: its time, its output, its warnings, and the global state that it may change."""
 
 import contextlib
 import io
@@ -23,7 +23,8 @@ class TimeUp(BaseException):
 # What the answer may print before the rest is dropped, in characters: a print in a loop must not fill the notebook.
 PRINT_LIMIT = 600
 # What the block is cleaned up with must not be what an answer may have replaced.
-_set_numpy_state, _set_python_state = np.random.set_state, random.setstate
+_set_bit_generator, _set_numpy_state = np.random.set_bit_generator, np.random.set_state
+_set_python_state = random.setstate
 # NumPy as it was before any learner's code ran.
 _NUMPY = {"np": np, "np.random": np.random, "np.linalg": np.linalg}
 _ORIGINAL = {prefix: dict(vars(module)) for prefix, module in _NUMPY.items()}
@@ -51,7 +52,7 @@ def contained(seconds):
             warnings.simplefilter("ignore")
             yield printed
     finally:
-        np.random.set_bit_generator(bit_generator)
+        _set_bit_generator(bit_generator)
         _set_numpy_state(numpy_state)
         _set_python_state(python_state)
 
