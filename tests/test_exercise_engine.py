@@ -395,6 +395,10 @@ def test_a_card_has_a_mark_a_word_and_a_table_in_both_languages(shown):
         assert all(word in card["text/plain"] for word in words)
     x = np.random.default_rng(0).uniform(1, 2, (1, 3))
     assert "<code>[[" + ", ".join(f"{value:.4g}" for value in 3 * x[0]) + "]]</code>" in card["text/html"]
+    # The input stands under neither heading.
+    given = "[[" + ", ".join(f"{value:.4g}" for value in x[0]) + "]]"
+    assert '<td colspan="2"' in card["text/html"] and f"<code>{given}</code>" in card["text/html"]
+    assert f"input `x` · 输入 `x`  {given}" in card["text/plain"]
     assert "<code>[[" + ", ".join(f"{value:.4g}" for value in 2 * x[0]) + "]]</code>" in card["text/html"]
 
 

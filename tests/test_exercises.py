@@ -14,7 +14,6 @@ import helpers.exercises
 from helpers.course.languages import code_problems
 from helpers.exercises import UNITS, questions
 from helpers.exercises.engine.question import Code, Prediction
-from helpers.language import Bilingual
 
 SEEDS = range(20)
 # What the course promises to recognize; more is welcome.
@@ -262,8 +261,3 @@ def test_an_answer_that_changes_what_it_was_given_is_told_so(key):
     card = question.judge(meddling)
     assert (card.status, card.misconception) == ("wrong", "changed its input in place")
     assert f"`{name}`" in str(card) and "in place" in str(card) and "原地" in str(card)
-
-
-def test_bilingual_is_used_for_all_that_is_shown():
-    for question in QUESTIONS.values():
-        assert isinstance(question.task, Bilingual)

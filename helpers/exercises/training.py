@@ -76,6 +76,8 @@ def _with_a_tie(rng):
             "(N,) minus (N, 1)",
             (
                 _aligned_or_not(lambda error, y_pred: np.sign(error) / y_pred.size)[1],
+                # With a second mistake, which shows only once the shapes are right.
+                _aligned_or_not(lambda error, y_pred: np.sign(error) / len(y_pred))[1],
                 _mean_over_the_row,
                 _sum_over_the_row,
                 _mean_over_the_column,
@@ -108,7 +110,7 @@ def _with_a_tie(rng):
         ),
         Misconception(
             "averaged over the rows alone",
-            _aligned_or_not(lambda error, y_pred: np.sign(error) / len(y_pred)),
+            _aligned_or_not(lambda error, y_pred: np.sign(error) / len(y_pred))[0],
             en="With several outputs the gradient is too large: you average over the rows, but the mean runs over all "
             "values of `y_pred`.",
             zh="有多个输出时，梯度偏大：你只对各行取了平均，而损失是对 `y_pred` 的所有值取的平均。",

@@ -523,7 +523,7 @@ RIGHT = {
 # {question: {misconception: answers that must be named so}}; None: wrong in a way that has no name.
 WRONG = {
     "mae_gradient": {
-        "(N,) minus (N, 1)": [broadcast_then_summed, no_alignment],
+        "(N,) minus (N, 1)": [broadcast_then_summed, no_alignment, lambda t, p: np.sign(p - t) / len(p)],
         "sign of the gradient": [lambda t, p: -value_by_value(t, p), lambda t, p: np.sign(t - p) / p.size],
         "gradient not averaged over the batch": [
             lambda t, p: value_by_value(t, p) * p.size,

@@ -30,11 +30,15 @@ _WORDS = {
 
 @dataclass
 class Row:
-    """A line of the table: what it is, and its values as text; an empty value stays an empty cell."""
+    """A line of the table: what it is, and its values as text; an empty value stays an empty cell.
+
+    given : of an input, which is neither the learner's nor expected.
+    """
 
     label: Bilingual
     yours: str = ""
     expected: str = ""
+    given: str = ""
 
 
 @dataclass
@@ -97,22 +101,25 @@ def _html_table(rows):
     )
     body = "".join(
         f'<tr><th style="{cell}; font-weight: normal">{row.label.to_html("span")}</th>'
-        + "".join(f'<td style="{cell}">{_html_value(value)}</td>' for value in (row.yours, row.expected))
+        + _html_cells(row, cell)
         + "</tr>"
         for row in rows
     )
     return f'<table style="margin: 0.4em 0"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _html_value(value):
-    return f"<code>{html.escape(value)}</code>" if value else ""
+def _html_cells(row, style):
+    if row.given:
+        return f'<td colspan="2" style="{style}"><code>{html.escape(row.given)}</code></td>'
+    values = (f"<code>{html.escape(value)}</code>" if value else "" for value in (row.yours, row.expected))
+    return "".join(f'<td style="{style}">{value}</td>' for value in values)
 
 
 def _plain_table(rows):
     for row in rows:
         label = row.label.en if row.label.en == row.label.zh else f"{row.label.en} · {row.label.zh}"
         expected = f"  {_EXPECTED.en} · {_EXPECTED.zh}: {row.expected}" if row.expected else ""
-        yours = f"{_YOURS.en} · {_YOURS.zh}: {row.yours}" if row.yours else ""
+        yours = f"{_YOURS.en} · {_YOURS.zh}: {row.yours}" if row.yours else row.given
         yield f"  {label}  {yours}{expected}".rstrip()
 
 
@@ -247,7 +254,7 @@ def _table(finding, inputs):
         quantity: values for quantity, values in (finding.compared or {}).items() if not close(*values, quantity)
     }
     rows = [
-        Row(Bilingual(f"`{name}`", f"`{name}`"), shown(value))
+        Row(Bilingual(f"input `{name}`", f"输入 `{name}`"), given=shown(value))
         for name, value in inputs.items()
         if different and (np.isscalar(value) or (isinstance(value, np.ndarray) and value.size <= _ENTRIES))
     ]

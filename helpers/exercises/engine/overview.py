@@ -34,9 +34,9 @@ def show_overview(units, notes):
 def _html_row(title, states):
     cell = "padding: 0.1em 1em 0.1em 0; text-align: left"
     marks = "".join(
-        f'<span title="{html.escape(name)}" style="color: {_MARKS[state][1]}; font-size: 1.3em; '
-        f'display: inline-block; width: 1.2em">{_MARKS[state][0]}</span>'
-        for name, state in states.items()
+        f'<span title="{html.escape(name)}" style="color: {_MARKS[reached][1]}; font-size: 1.3em; '
+        f'display: inline-block; width: 1.2em">{_MARKS[reached][0]}</span>'
+        for name, reached in states.items()
     )
     return (
         f'<tr><th style="{cell}; font-weight: normal">{title.to_html()}</th><td style="{cell}">{marks}</td>'
@@ -46,7 +46,7 @@ def _html_row(title, states):
 
 def _plain_rows(units):
     for title, states in units:
-        marks = "".join(_MARKS[state][0] for state in states.values())
+        marks = "".join(_MARKS[reached][0] for reached in states.values())
         yield f"{marks}  {_count(states)}  {title.en} · {title.zh}"
 
 
