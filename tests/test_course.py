@@ -16,7 +16,10 @@ from click.testing import CliRunner
 import helpers.course.build
 from helpers.course import ROOT
 from helpers.course.cli import main
+from helpers.course.languages import markdown_problems
 from helpers.course.run import code_cells
+from helpers.course.sources import targets
+from helpers.exercises import start_here
 
 LESSON = """\
 # Tiny lesson · 小课
@@ -223,6 +226,49 @@ def test_build_refuses_fast_mode(elsewhere, tmp_path, monkeypatch):
     status, said = course(write_sources(tmp_path, **{"01_tiny": LESSON}), "build")
     assert status == 1 and "COURSE_FAST=1 is set" in said
     assert bytes_of(tmp_path) == {}
+
+
+MARKED = """\
+# Tiny exercise · 小练习
+
+{{ start_here.sum_after_centering }}
+
+```python
+for_all = 1
+```
+
+```python tags=["solution-only"]
+for_readers = 1
+```
+"""
+
+
+def test_a_cell_may_stand_in_the_solution_alone(tmp_path):
+    write_sources(tmp_path, **{"01_tiny.exercise": MARKED})
+    exercise, solution = (
+        [cell.source for cell in target.notebook.cells if cell.cell_type == "code"]
+        for target in targets(tmp_path / "source/01_tiny.exercise.md")
+    )
+    assert exercise == ["for_all = 1"] and solution == ["for_all = 1", "for_readers = 1"]
+
+
+def test_a_name_in_braces_becomes_the_task_and_its_choices_in_both_languages(tmp_path):
+    write_sources(tmp_path, **{"01_tiny.exercise": MARKED})
+    for target in targets(tmp_path / "source/01_tiny.exercise.md"):
+        text = target.notebook.cells[0].source
+        question = start_here.sum_after_centering
+        assert "{" not in text and question.task.en in text and question.task.zh in text
+        for letter, choice in question.choices.items():
+            assert f"- **{letter}**: {choice.en}\n" in text and f"- **{letter}**：{choice.zh}\n" in text
+        assert markdown_problems(text) == []
+
+
+@pytest.mark.parametrize("name", ["start_here.centre", "start.center"])
+def test_a_task_that_does_not_exist_is_refused(name, elsewhere, tmp_path):
+    write_sources(tmp_path, **{"01_tiny": LESSON + "\n{{ " + name + " }}\n"})
+    for command in ("build", "check"):
+        status, said = course(tmp_path, command)
+        assert status == 1 and f"01_tiny.md asks for a question {name}, which is not in helpers/exercises" in said
 
 
 # --- check ---

@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from nbclient import NotebookClient
@@ -21,7 +22,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 import helpers.language
 from helpers.course.languages import code_problems
-from helpers.exercises import UNITS, dropout, progress, questions, reset_progress
+from helpers.exercises import UNITS, dropout, look, progress, questions, reset_progress
 from helpers.exercises.engine import progress as records
 from helpers.exercises.engine.feedback import MIME_TYPE
 from helpers.exercises.engine.judge import Case, Misconception, Quantity, close
@@ -746,6 +747,30 @@ def test_forgetting_asks_first(record, shown):
     reset_progress("forget")
     assert not record.exists() and "empty now" in shown[-1]["text/plain"]
     assert records.entries() == ({}, [])
+
+
+def test_a_record_in_memory_has_no_place_to_name(monkeypatch, shown):
+    monkeypatch.setenv("COURSE_PROGRESS", "memory")
+    reset_progress()
+    assert "in memory until this kernel ends" in shown[-1]["text/plain"] and "None" not in shown[-1]["text/plain"]
+
+
+def test_three_dots_are_no_choice(record, shown):
+    dropout.variance_at_rate_half.predict(...)
+    assert shown[-1][MIME_TYPE]["status"] == "not answered" and not record.exists()
+
+
+def test_a_look_waits_for_the_answers_and_hides_nothing_else(shown):
+    with look():
+        shown.append("seen")
+    assert shown.pop() == "seen"
+    with look():
+        plt.figure()
+        raise NotImplementedError
+    assert plt.get_fignums() == []  # or the unfinished figure would be shown
+    assert "Nothing to look at yet" in shown[-1]["text/plain"]
+    with pytest.raises(ZeroDivisionError), look():
+        1 / 0  # noqa: B018
 
 
 def test_importing_the_questions_is_fast_and_imports_no_keras():

@@ -8,12 +8,19 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from nbconvert.preprocessors import TagRemovePreprocessor
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
 
+from helpers.exercises import UNITS, questions
+
 SOLUTION = "### BEGIN SOLUTION"
+# A cell that explains: the solution has it, the exercise does not.
+SOLUTION_TAG = "solution-only"
 # `06_red_wine.md` is a lesson, `06_red_wine.exercise.md` an exercise with its solution inside.
 _NAME = re.compile(r"(?P<topic>\d\d_[a-z0-9_]+)(?P<exercise>\.exercise)?\.md")
+# A line `{{ dense_layers.relu }}` stands for the task of that question, which is written in helpers/exercises alone.
+_TASK = re.compile(r"^\{\{ *(\w+)\.(\w+) *\}\}$", re.MULTILINE)
 _STUB = "# Your code here · 在这里写代码\nraise NotImplementedError"
 
 
@@ -55,7 +62,10 @@ def targets(source):
 
 
 def read_source(source):
-    """The notebook written in a Jupytext Markdown file, with metadata and ids that depend on its content alone."""
+    """The notebook written in a Jupytext Markdown file, with metadata and ids that depend on its content alone.
+
+    Raises ValueError for a `{{ unit.question }}` that does not exist.
+    """
     notebook = jupytext.read(source)
     notebook.metadata = nbformat.from_dict(
         {
@@ -65,6 +75,8 @@ def read_source(source):
     )
     seen = set()
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _TASK.sub(lambda found: _task(source.name, *found.groups()), cell.source)
         cell.id = _content_id(cell.source, seen)
         if cell.cell_type == "code" and SOLUTION in cell.source:
             # nbgrader's own marks, so that it can hand out, collect and clear these notebooks.
@@ -76,11 +88,28 @@ def read_source(source):
 
 
 def without_solutions(notebook):
-    """A copy with what stands between BEGIN SOLUTION and END SOLUTION replaced by a stub, by nbgrader."""
+    """A copy without the cells that explain, and with a stub between BEGIN SOLUTION and END SOLUTION, by nbgrader."""
     config = Config()
     config.ClearSolutions.code_stub = {"python": _STUB}
-    cleared, _ = ClearSolutions(config=config).preprocess(copy.deepcopy(notebook), {})
-    return cleared
+    config.TagRemovePreprocessor.remove_cell_tags = {SOLUTION_TAG}
+    exercise = copy.deepcopy(notebook)
+    for preprocessor in (TagRemovePreprocessor, ClearSolutions):
+        exercise, _ = preprocessor(config=config).preprocess(exercise, {})
+    return exercise
+
+
+def _task(source, unit, name):
+    """The task of a question as Markdown in both languages; that of a prediction with its choices."""
+    known = questions(unit) if unit in UNITS else {}
+    if name not in known:
+        raise ValueError(f"{source} asks for a question {unit}.{name}, which is not in helpers/exercises")
+    task, choices = known[name].task, getattr(known[name], "choices", {})
+    blocks = []
+    for language, colon in (("en", ": "), ("zh", "\uff1a")):
+        chosen = "\n".join(f"- **{letter}**{colon}{getattr(choices[letter], language)}" for letter in choices)
+        text = f"{getattr(task, language)}\n\n{chosen}".strip()
+        blocks.append(f'<div lang="{language}">\n\n{text}\n\n</div>')
+    return "\n".join(blocks)
 
 
 def _content_id(text, seen):

@@ -1,5 +1,6 @@
 """Exercises that answer back: `from helpers.exercises import dropout as ask`, then `ask.dropout_forward.check(...)`."""
 
+from contextlib import contextmanager
 from importlib import import_module
 
 from helpers.exercises.engine import progress as records
@@ -9,6 +10,7 @@ from helpers.language import Bilingual, show_text
 
 # The units that have questions, in the order of the course, a module each.
 UNITS = {
+    "start_here": Bilingual("00 Start here", "00 从这里开始"),
     "dense_layers": Bilingual("01 Dense layers", "01 全连接层"),
     "training": Bilingual("02 Training", "02 训练"),
     "overfitting": Bilingual("03 Overfitting", "03 过拟合"),
@@ -25,6 +27,22 @@ def questions(unit):
     return {name: thing for name, thing in found if isinstance(thing, Question) and thing.unit == unit}
 
 
+@contextmanager
+def look():
+    """Look at what was built: run the lines below `with look():`, or say that an answer they need is missing."""
+    try:
+        yield
+    except NotImplementedError:
+        import matplotlib.pyplot as plt  # only here: importing the questions must stay fast
+
+        # A figure begun before the missing answer was needed would be shown unfinished.
+        plt.close("all")
+        show_text(
+            "Nothing to look at yet: answer the questions above, then run this cell again.",
+            "现在还没有可看的：先回答上面的题目，再运行这个单元格。",
+        )
+
+
 def progress():
     """Show a picture of what is done, unit by unit."""
     entries, notes = records.entries()
@@ -37,12 +55,16 @@ def progress():
     )
 
 
+_IN_MEMORY = Bilingual("in memory until this kernel ends", "只在内存中，内核结束时就会消失")
+
+
 def reset_progress(word=None):
     """Forget what was recorded: `reset_progress("forget")`; without the word, only say what would be forgotten."""
     if word != "forget":
         path = records.progress_path()
-        en = f'This deletes your record, kept in `{path}`. If you mean it: `reset_progress("forget")`.'
-        zh = f'这会删除你的记录，它保存在 `{path}`。如果确定，请运行 `reset_progress("forget")`。'
+        place = Bilingual(f"kept in `{path}`", f"保存在 `{path}`") if path else _IN_MEMORY
+        en = f'This deletes your record, {place.en}. If you mean it: `reset_progress("forget")`.'
+        zh = f'这会删除你的记录，它{place.zh}。如果确定，请运行 `reset_progress("forget")`。'
         return show_text(en, zh)
     notes = records.reset()
     for note in notes or [Bilingual("Your record is empty now.", "你的记录已清空。")]:

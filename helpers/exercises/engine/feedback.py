@@ -151,6 +151,10 @@ def not_answered():
     return Feedback("not answered", [_NOT_ANSWERED])
 
 
+def not_predicted():
+    return Feedback("not answered", [_NOT_PREDICTED])
+
+
 def stopped(seconds, printed):
     en = f"Your code was still running after {seconds} seconds and was stopped. Is there a loop that never ends?"
     zh = f"你的代码运行了 {seconds} 秒还没有结束，已被停止。是不是有个循环停不下来？"
@@ -166,8 +170,12 @@ def numpy_replaced(names):
 
 _HINT = Bilingual("`.hint()` gives a hint.", "需要提示时，用 `.hint()`。")
 _NOT_ANSWERED = Bilingual(
-    "Write your answer in place of the starter code, then run its cell and this one again.",
-    "请在答题单元格里写下你的答案，然后重新运行那个单元格和这一个。",
+    "Write your answer in place of the starter code, then run the cell again.",
+    "把起始代码换成你的答案，再运行一次这个单元格。",
+)
+_NOT_PREDICTED = Bilingual(
+    'Put your choice in place of the three dots, for example `"A"`, then run this cell again.',
+    '把三个点换成你的选择，如 `"A"`，再运行一次这个单元格。',
 )
 _SAID = {
     "returned nothing": Bilingual(

@@ -242,7 +242,9 @@ class Prediction(Question):
         self.measure, self.choices, self.right = measure, choices, right
 
     def predict(self, choice=None):
-        """Commit to one of the choices, for example "B"; then see what is true."""
+        """Commit to one of the choices, for example "B"; then see what is true. `...` stands for no choice yet."""
+        if choice is ...:
+            return feedback.not_predicted().show(self.key)
         letter = choice.strip().upper() if isinstance(choice, str) else None
         if letter not in self.choices:
             letters = ", ".join(f'"{letter}"' for letter in self.choices)
