@@ -11,6 +11,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Looked up on first use, so that `import helpers` stays instant although pandas,
 # scikit-learn and matplotlib stand behind it.
 _HOME = {
+    "check_environment": "environment",
     "language_switch": "language",
     "show_text": "language",
     "load_dataset": "data",
@@ -21,6 +22,9 @@ _HOME = {
     "plot_learning_curves": "plotting",
     "plot_results": "plotting",
     "show_figure": "plotting",
+    "show_frames": "plotting",
+    "draw_network": "plotting",
+    "look": "exercises",
     "progress": "exercises",
     "reset_progress": "exercises",
 }

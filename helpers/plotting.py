@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import itertools
+import json
 import logging
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 import matplotlib  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib import font_manager  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from helpers.data import sources_in_use  # noqa: E402
 from helpers.language import Bilingual, show  # noqa: E402
@@ -88,23 +90,111 @@ def show_figure(figure, *, en, zh, alt_en, alt_zh):
     Raises ValueError when one of the four texts is missing.
     """
     caption, alternative = Bilingual(en, zh), Bilingual(alt_en, alt_zh)
+    _show_picture(_image(figure, bbox_inches="tight"), caption, alternative)
+
+
+def show_frames(figures, *, en, zh, alt_en, alt_zh, still=-1):
+    """Display figures of one size as the frames of an animation, to be played or stepped through.
+
+    figures : list of at least 2 matplotlib figures, which are closed afterwards.
+    still : index of the frame that is seen first, and alone where no script runs (an untrusted notebook, GitHub).
+    en, zh, alt_en, alt_zh : as in `show_figure`, one set for all frames; so a frame says in its title what it shows.
+    Raises ValueError for fewer than 2 figures, figures of unequal size, a `still` that is none of them, or a missing
+    text.
+    """
+    caption, alternative = Bilingual(en, zh), Bilingual(alt_en, alt_zh)
+    figures = list(figures)
+    if len(figures) < 2:
+        raise ValueError(f"figures must be at least 2, got {len(figures)}")
+    sizes = {tuple(figure.get_size_inches()) for figure in figures}
+    if len(sizes) > 1:
+        raise ValueError(f"figures must all have one size, got {sorted(sizes)} inches")
+    if not -len(figures) <= still < len(figures):
+        raise ValueError(f"still must be the index of one of {len(figures)} figures, got {still}")
+    frames = [_image(figure) for figure in figures]
+    data = json.dumps({"frames": frames, "first": still % len(frames)})
+    player = f'<script type="application/json">{data}</script><script>{_PLAYER}</script>'
+    _show_picture(frames[still], caption, alternative, f' class="{_PLAYED}"', player)
+
+
+def _image(figure, **options):
+    """The figure as the address of a PNG that holds its own bytes; the figure is closed."""
     simulated = sorted(name for name, source in sources_in_use().items() if source == "simulated")
     if simulated:
         figure.text(
             1, 0, label("simulated data", "模拟数据") + f" ({', '.join(simulated)})",
             ha="right", va="bottom", fontsize=8, color="#b42318",
         )  # fmt: skip
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", facecolor="white")
+    drawn, buffer = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", facecolor="white", **options)
     plt.close(figure)
-    image = base64.b64encode(buffer.getvalue()).decode("ascii")
+    # 256 colours are plenty for a drawing, and a third of the bytes in every notebook.
+    Image.open(drawn).convert("RGB").quantize(256).save(buffer, format="png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _show_picture(image, caption, alternative, attributes="", player=""):
     # HTML and not a bare PNG: neither JupyterLab nor nbconvert gives a PNG output alternative text.
     markup = (
-        f'<figure style="margin: 0.5em 0"><img src="data:image/png;base64,{image}" '
-        f'alt="{html.escape(f"{alternative.en} · {alternative.zh}")}" style="max-width: 100%">'
+        f'<figure{attributes} style="margin: 0.5em 0"><img src="{image}" '
+        f'alt="{html.escape(f"{alternative.en} · {alternative.zh}")}" style="max-width: 100%">{player}'
         f'<figcaption style="{_CAPTION_STYLE}">{caption.to_html()}</figcaption></figure>'
     )
     show({"text/html": markup, "text/plain": f"[{alternative}]\n{caption}"})
+
+
+_PLAYED = "course-frames"
+# The controls are made by the script, so that nobody sees a button that does nothing.
+_PLAYER = (
+    """
+for (const figure of document.querySelectorAll('figure.PLAYED:not([data-ready])')) {
+  figure.dataset.ready = '';
+  const {frames, first} = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
+  const image = figure.querySelector('img');
+  const controls = document.createElement('div');
+  controls.style.cssText = 'display: flex; align-items: center; gap: 0.6em; max-width: 32em; margin: 0.3em 0';
+  const button = (text, name) => {
+    const made = document.createElement('button');
+    made.type = 'button';
+    made.textContent = text;
+    made.title = name;
+    made.setAttribute('aria-label', name);
+    made.style.cssText = 'min-width: 2.4em; cursor: pointer';
+    return made;
+  };
+  const back = button('\u25c0', 'previous \u00b7 \u4e0a\u4e00\u5e27');
+  const play = button('\u25b6', 'play, stop \u00b7 \u64ad\u653e\u3001\u505c\u6b62');
+  const next = button('\u25b6\u2502', 'next \u00b7 \u4e0b\u4e00\u5e27');
+  const slider = document.createElement('input');
+  const place = document.createElement('span');
+  slider.type = 'range';
+  slider.min = 1;
+  slider.max = frames.length;
+  slider.style.flex = '1';
+  slider.setAttribute('aria-label', 'frame \u00b7 \u5e27');
+  let shown = first, timer = null;
+  const stop = () => { clearInterval(timer); timer = null; play.textContent = '\u25b6'; };
+  const go = number => {
+    shown = Math.min(Math.max(number, 0), frames.length - 1);
+    image.src = frames[shown];
+    slider.value = shown + 1;
+    place.textContent = `${shown + 1} / ${frames.length}`;
+  };
+  back.onclick = () => { stop(); go(shown - 1); };
+  next.onclick = () => { stop(); go(shown + 1); };
+  slider.oninput = () => { stop(); go(slider.value - 1); };
+  play.onclick = () => {
+    if (timer) return stop();
+    if (shown === frames.length - 1) go(0);
+    play.textContent = '\u23f8';
+    timer = setInterval(() => { go(shown + 1); if (shown === frames.length - 1) stop(); }, 800);
+  };
+  go(first);
+  controls.append(back, play, next, slider, place);
+  image.after(controls);
+}
+"""
+).replace("PLAYED", _PLAYED)
 
 
 def plot_learning_curves(histories, *, baselines=None, metric="loss", ylabel=None, **texts):
@@ -186,6 +276,42 @@ def plot_results(results, *, x, y, hue, panel, names, baselines=None, ylabel=Non
     handles, labels = all_axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
     show_figure(figure, **texts)
+
+
+_MOST_CIRCLES = 7
+
+
+def draw_network(axes, sizes, names=None):
+    """Draw on `axes` a stack of dense layers: a column of circles for each, a line for every weight.
+
+    sizes : list, the number of inputs and then of the units of each layer; a column of more than 7 is shortened to
+        circles around dots. names : a label for each column, drawn below it.
+    Raises ValueError for fewer than 2 sizes, a size that is no positive whole number, or a wrong number of names.
+    """
+    if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
+        raise ValueError(f"sizes must be a list of at least 2 whole numbers from 1 up, got {sizes!r}")
+    if names is not None and len(names) != len(sizes):
+        raise ValueError(f"names must be as many as sizes, {len(sizes)}, got {len(names)}")
+    columns = [_circles(size) for size in sizes]
+    for place, (left, right) in enumerate(itertools.pairwise(columns)):
+        for start, end in itertools.product(left, right):
+            axes.plot([place, place + 1], [start, end], color="#999999", linewidth=0.7, zorder=1)
+    for place, (size, column) in enumerate(zip(sizes, columns, strict=True)):
+        color = "#ffffff" if place == 0 else COLORS[5]
+        axes.scatter([place] * len(column), column, s=260, color=color, edgecolor="#333333", zorder=2)
+        if size > len(column):
+            axes.text(place, 0, "⋮", ha="center", va="center", fontsize=18)
+        if names is not None:
+            axes.text(place, -_MOST_CIRCLES / 2 - 0.1, names[place], ha="center", va="top")
+    axes.set(xlim=(-0.6, len(sizes) - 0.4), ylim=(-_MOST_CIRCLES / 2 - 1.3, _MOST_CIRCLES / 2 + 0.2))
+    axes.axis("off")
+
+
+def _circles(size):
+    """The heights of a column's circles, from the top down, around 0; the middle one is left out of a long column."""
+    count = min(size, _MOST_CIRCLES)
+    heights = [(count - 1) / 2 - k for k in range(count)]
+    return heights if size <= _MOST_CIRCLES else [height for height in heights if height]
 
 
 def _in_order(column, names):

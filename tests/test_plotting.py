@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import json
 import logging
 import re
 import warnings
@@ -16,7 +17,7 @@ import pytest
 
 import helpers.language
 import helpers.plotting
-from helpers import plot_learning_curves, plot_results, show_figure
+from helpers import draw_network, plot_learning_curves, plot_results, show_figure, show_frames
 from helpers.plotting import COLORS, chinese_font, label, use_course_style
 
 TEXTS = {"en": "The caption.", "zh": "图注。", "alt_en": "A line rises.", "alt_zh": "一条线上升。"}
@@ -321,3 +322,93 @@ def test_results_that_cannot_be_drawn(results, columns, names, message, shown):
     with pytest.raises(ValueError, match=message):
         plot_results(results, **columns, names={value: en for value, (en, _) in names.items()}, **TEXTS)
     assert shown == [] and plt.get_fignums() == []
+
+
+# --- frames ---
+
+
+def frames(count=3, size=(2, 1)):
+    made = []
+    for number in range(count):
+        figure, axes = plt.subplots(figsize=size)
+        axes.plot([0, number])
+        made.append(figure)
+    return made
+
+
+def played(markup):
+    """What the script of the player is given: the images of the frames and the number of the first."""
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup)[1])
+
+
+@pytest.mark.parametrize(("still", "first"), [(-1, 2), (0, 0), (1, 1)])
+def test_frames_are_different_images_and_one_of_them_stands_alone(shown, still, first):
+    show_frames(frames(), still=still, **TEXTS)
+    (bundle,) = shown
+    data = played(bundle["text/html"])
+    assert len(set(data["frames"])) == 3 and data["first"] == first
+    assert re.findall(r'<img src="([^"]+)" alt="([^"]+)"', bundle["text/html"]) == [
+        (data["frames"][first], "A line rises. · 一条线上升。")
+    ]
+    assert "The caption." in bundle["text/plain"] and plt.get_fignums() == []
+
+
+def test_frames_have_one_size(shown):
+    show_frames(frames(), **TEXTS)
+    sizes = set()
+    for image in played(shown[0]["text/html"])["frames"]:
+        sizes.add(plt.imread(io.BytesIO(base64.b64decode(image.partition(",")[2]))).shape)
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(
+    ("figures", "options", "says"),
+    [
+        (lambda: frames(1), {}, "figures must be at least 2, got 1"),
+        (lambda: frames(2) + frames(1, (3, 1)), {}, "figures must all have one size"),
+        (lambda: frames(3), {"still": 3}, "still must be the index of one of 3 figures, got 3"),
+        (lambda: frames(3), {"zh": ""}, "zh must be a non-empty text"),
+    ],
+)
+def test_frames_that_cannot_be_played_are_refused(shown, figures, options, says):
+    with pytest.raises(ValueError, match=says):
+        show_frames(figures(), **TEXTS | options)
+    assert shown == []
+
+
+# --- networks ---
+
+
+def drawn(sizes, names=None):
+    figure, axes = plt.subplots()
+    draw_network(axes, sizes, names)
+    figure.canvas.draw()
+    circles = [len(column.get_offsets()) for column in axes.collections]
+    return circles, len(axes.lines), [text.get_text() for text in axes.texts]
+
+
+def test_a_network_has_a_circle_for_every_unit_and_a_line_for_every_weight():
+    assert drawn([3, 4, 1], ["inputs", "hidden", "output"]) == (
+        [3, 4, 1],
+        3 * 4 + 4 * 1,
+        ["inputs", "hidden", "output"],
+    )
+
+
+def test_a_long_column_is_shortened_and_says_so():
+    assert drawn([8, 1]) == ([6, 1], 6, ["⋮"])
+    assert drawn([7, 1]) == ([7, 1], 7, [])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "names", "says"),
+    [
+        ([3], None, r"sizes must be a list of at least 2 whole numbers from 1 up, got \[3\]"),
+        ([3, 0], None, "sizes must be"),
+        ([3, 1.5], None, "sizes must be"),
+        ([3, 1], ["inputs"], "names must be as many as sizes, 2, got 1"),
+    ],
+)
+def test_a_network_that_cannot_be_drawn_is_refused(sizes, names, says):
+    with pytest.raises(ValueError, match=says):
+        draw_network(plt.subplots()[1], sizes, names)
