@@ -197,17 +197,21 @@ for (const figure of document.querySelectorAll('figure.PLAYED:not([data-ready])'
 ).replace("PLAYED", _PLAYED)
 
 
-def plot_learning_curves(histories, *, baselines=None, metric="loss", ylabel=None, **texts):
+def plot_learning_curves(histories, *, baselines=None, metric="loss", ylabel=None, yscale="log", **texts):
     """Show training and validation curves, epoch by epoch.
 
     histories : one Keras `History` (or its `.history` dict), or a dict {name: History} for several.
     baselines : dict {name: value} drawn as horizontal lines.
     metric : the key of the training curve; the validation curve is `val_` + metric.
+    yscale : "log", because errors fall by a factor of ten and more in the first epochs and by little afterwards, or
+        "linear".
     texts : the caption and alternative text of `show_figure`.
-    Raises ValueError when a history lacks the curve, and for more histories than colours.
+    Raises ValueError when a history lacks the curve, for more histories than colours, and for another yscale.
     """
     if not isinstance(histories, Mapping) or metric in histories:
         histories = {"": histories}
+    if yscale not in ("log", "linear"):
+        raise ValueError(f'yscale must be "log" or "linear", got {yscale!r}')
     if len(histories) > len(COLORS):
         raise ValueError(f"histories must be at most {len(COLORS)}, the number of colours, got {len(histories)}")
     all_curves = {name: getattr(history, "history", history) for name, history in histories.items()}
@@ -227,15 +231,20 @@ def plot_learning_curves(histories, *, baselines=None, metric="loss", ylabel=Non
                 style |= {"marker": marker, "markevery": 0.1}
             axes.plot(epochs, curves[key], **style)
     _draw_baselines(axes, baselines or {})
-    # Errors fall by a factor of ten and more in the first epochs and by little afterwards.
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    if yscale == "log":
+        use_plain_log_axis(axes)
     axes.set_xlabel(label("epoch", "轮"))
     axes.set_ylabel(ylabel or label("mean absolute error", "平均绝对误差"))
     _legend_beside(axes)
     show_figure(figure, **texts)
+
+
+def use_plain_log_axis(axes):
+    """Make the vertical axis logarithmic, with ticks at 1, 2 and 5 that read 0.5 and not 5 x 10^-1."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
 def plot_results(results, *, x, y, hue, panel, names, baselines=None, ylabel=None, **texts):

@@ -246,6 +246,20 @@ def test_learning_curves_of_another_metric(english_only, shown, figures):
     assert lines(figures[0]) == {"training": [0.3, 0.2], "validation": [0.4, 0.3]}
 
 
+@pytest.mark.parametrize("yscale", ["log", "linear"])
+def test_learning_curves_on_either_axis(yscale, figures, shown):
+    plot_learning_curves(curves(), yscale=yscale, **TEXTS)
+    (axes,) = figures[0].axes
+    assert axes.get_yscale() == yscale
+    ticks = [text.get_text() for text in axes.get_yticklabels()]
+    assert all(re.fullmatch(r"[\d.]+", tick) for tick in ticks if tick), ticks  # no power of ten
+
+
+def test_another_axis_is_refused(shown):
+    with pytest.raises(ValueError, match='yscale must be "log" or "linear", got \'logit\''):
+        plot_learning_curves(curves(), yscale="logit", **TEXTS)
+
+
 @pytest.mark.parametrize(
     ("histories", "metric", "message"),
     [
