@@ -63,8 +63,8 @@ def reset_progress(word=None):
     if word != "forget":
         path = records.progress_path()
         place = Bilingual(f"kept in `{path}`", f"保存在 `{path}`") if path else _IN_MEMORY
-        en = f'This deletes your record, {place.en}. If you mean it: `reset_progress("forget")`.'
-        zh = f'这会删除你的记录，它{place.zh}。如果确定，请运行 `reset_progress("forget")`。'
+        en = f'Nothing is deleted yet. Your record is {place.en}. To delete it: `reset_progress("forget")`.'
+        zh = f'还没有删除任何内容。你的记录{place.zh}。要删除它，请运行 `reset_progress("forget")`。'
         return show_text(en, zh)
     notes = records.reset()
     for note in notes or [Bilingual("Your record is empty now.", "你的记录已清空。")]:

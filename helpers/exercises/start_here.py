@@ -57,9 +57,9 @@ def _numbers(rng):
         Misconception(
             "divided by the standard deviation too",
             lambda x: (x - x.mean()) / np.where(x.std() > 0, x.std(), 1),
-            en="The mean is 0, and you also changed the scale. That is standardization, which comes in unit 03; here "
+            en="The mean is 0, and you also changed the scale. That is standardization, which later units need; here "
             "the distances between the numbers stay as they are.",
-            zh="均值是 0 了，但你把尺度也改了。那是标准化，第 03 单元会讲；这里，各个数之间的距离要保持不变。",
+            zh="均值是 0 了，但你把尺度也改了。那是标准化，后面的单元会用到；这里，各个数之间的距离要保持不变。",
         ),
     ],
     hints=[
