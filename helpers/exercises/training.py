@@ -1302,7 +1302,7 @@ def broken_run():
     from helpers.data import load_dataset
 
     table = load_dataset("concrete", source="simulated", show=False).astype("float32")
-    x, y = table.iloc[:, :-1].to_numpy(), table.iloc[:, -1:].to_numpy()
+    x_concrete, y_concrete = table.iloc[:, :-1].to_numpy(), table.iloc[:, -1:].to_numpy()
     model = keras.Sequential(
         [
             keras.Input((8,)),
@@ -1312,7 +1312,7 @@ def broken_run():
         ]
     )
     model.compile(optimizer="sgd", loss="mean_absolute_error")
-    return model.fit(x, y, epochs=3, batch_size=256, verbose=0)
+    return model.fit(x_concrete, y_concrete, epochs=3, batch_size=256, verbose=0)
 
 
 # --- curve_of_the_small_batch ---
