@@ -151,6 +151,54 @@ def test_notebooks_side_by_side_have_switches_of_their_own(folder, browser, serv
             assert notebook.figure_problems() + notebook.math_problems() + notebook.output_problems() == []
 
 
+FRAMES = """\
+import matplotlib.pyplot as plt
+
+from helpers import show_frames
+
+figures = [plt.figure(figsize=(1, 1), facecolor=color) for color in ("red", "green", "blue")]
+for number, figure in enumerate(figures):
+    figure.text(0.5, 0.5, str(number))
+show_frames(figures, still=1, en="A caption.", zh="图题。", alt_en="A number.", alt_zh="一个数。")"""
+
+
+def test_frames_are_stepped_through_and_played(folder, browser, server):
+    write_notebook(folder / "tiny" / "frames.ipynb", *map(new_code_cell, [SWITCH, FRAMES, FRAMES]))
+    with lab.open_notebook(browser, server, "tiny/frames.ipynb") as notebook:
+        assert notebook.run_all() == []
+        assert notebook.figure_problems() + notebook.output_problems() + notebook.language_problems("both") == []
+        first, second = notebook.root.locator("figure.course-frames").all()
+        assert (first.locator("button").count(), second.locator("button").count()) == (3, 3)
+        image, slider, place = first.locator("img"), first.locator("input"), first.locator("span", has_text="/ 3")
+        back, play, following = first.locator("button").all()
+        pictures = {}
+        for click, shown in [
+            (None, "2 / 3"),
+            (following, "3 / 3"),
+            (following, "3 / 3"),
+            (back, "2 / 3"),
+            (back, "1 / 3"),
+        ]:
+            if click:
+                click.click()
+            assert place.inner_text() == shown
+            assert pictures.setdefault(shown, image.get_attribute("src")) == image.get_attribute("src")
+        assert len(set(pictures.values())) == 3
+        slider.fill("3")
+        assert place.inner_text() == "3 / 3"
+        play.click()
+        assert place.inner_text() == "1 / 3"  # from the end it begins anew
+        place.filter(has_text="3 / 3").wait_for(timeout=10_000)
+        assert image.get_attribute("src") == pictures["3 / 3"]
+        assert second.locator("span", has_text="2 / 3").count() == 1  # the other one has not moved
+
+
+def test_frames_without_a_script_are_one_picture(folder, browser, server):
+    with lab.open_notebook(browser, server, "stored/00_start_here.ipynb") as notebook:
+        assert notebook.count(".jp-mod-trusted") == 0 and notebook.count("figure") > 0
+        assert notebook.count("figure button, figure input") == 0
+
+
 ANSWERS = [
     "from helpers import progress\nfrom helpers.exercises import dropout as ask",
     "ask.dropout_backward",
