@@ -20,6 +20,8 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
+TWO := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
 course: .venv/ready
 	$(BIN)/course run --jobs 2
 
@@ -27,12 +29,12 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/course check
-	COURSE_CLAIMS=raise COURSE_PROGRESS=memory $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
-		--nbval-sanitize-with=tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
-	# Thousands of answers are judged here: two processes, each with one thread for its products.
-	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
-		$(BIN)/python -m pytest -n 2 tests/test_exercises.py
-	$(BIN)/python -m pytest --ignore tests/test_exercises.py tests
+	# Each of the three lines below runs in two processes, so each process has one thread for its products.
+	$(TWO) COURSE_CLAIMS=raise COURSE_PROGRESS=memory $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
+		--nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
+	$(TWO) $(BIN)/python -m pytest -n 2 tests/test_exercises.py
+	# A file stays in one process: its tests share a server, a browser, a built course.
+	$(TWO) $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/test_exercises.py tests
 
 lab: .venv/ready
 	$(BIN)/jupyter lab --notebook-dir=notebooks
