@@ -10,7 +10,6 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from helpers.language import Bilingual, show
-from helpers.plotting import chinese_font
 
 _COURSE = "dense-dropout-batchnorm"
 # Those that a reader meets by name; the lock file holds all of them.
@@ -46,7 +45,7 @@ def _rows():
     course = metadata.metadata(_COURSE)
     asked = [Requirement(line) for line in course.get_all("Requires-Dist")]
     libraries = [each for each in asked if each.name in _LIBRARIES and (not each.marker or each.marker.evaluate())]
-    cores, memory, font = _cores(), psutil.virtual_memory().available / 1e9, chinese_font()
+    cores, memory, font = _cores(), psutil.virtual_memory().available / 1e9, _font()
     return [
         _versioned("Python", platform.python_version(), SpecifierSet(course["Requires-Python"])),
         *(_versioned(each.name, _version(each.name), each.specifier) for each in libraries),
@@ -89,6 +88,15 @@ def _version(name):
 def _cores():
     """Those that this process may use, which may be fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _font():
+    try:
+        # Not above: where a library is missing, this table must still be shown.
+        from helpers.plotting import chinese_font
+    except ImportError:
+        return None
+    return chinese_font()
 
 
 def _same(value):

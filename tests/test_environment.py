@@ -1,5 +1,7 @@
 """The table of unit 00: it believes the installed packages, and says what to do where something is missing."""
 
+import subprocess
+import sys
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -9,6 +11,7 @@ import pytest
 
 import helpers.environment
 import helpers.language
+import helpers.plotting
 from helpers import check_environment
 
 
@@ -53,9 +56,23 @@ def test_a_wrong_version_and_a_missing_library_are_named(shown, monkeypatch, ins
 def test_little_memory_one_core_and_no_chinese_font_are_advice_only(shown, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1.2e9))
     monkeypatch.setattr(helpers.environment, "_cores", lambda: 1)
-    monkeypatch.setattr(helpers.environment, "chinese_font", lambda: None)
+    monkeypatch.setattr(helpers.plotting, "chinese_font", lambda: None)
     plain, _ = shown()
     assert "! free memory · 可用内存: 1.2 GB" in plain and "! processor cores · 处理器核心: 1" in plain
     assert "! Chinese font · 中文字体: none · 没有" in plain
     assert "Labels in figures are in English only." in plain
     assert "This environment can run the course." in plain
+
+
+def test_the_table_is_shown_where_a_library_cannot_be_imported():
+    script = """
+import sys
+
+sys.modules["sklearn"] = sys.modules["matplotlib"] = None  # what Python then does: raise ImportError
+import helpers
+
+helpers.check_environment()
+"""
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8")
+    assert finished.returncode == 0, finished.stderr
+    assert "Python: 3." in finished.stdout and "Labels in figures are in English only." in finished.stdout
