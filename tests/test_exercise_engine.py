@@ -771,6 +771,7 @@ def test_a_look_waits_for_the_answers_and_hides_nothing_else(shown):
     assert "Nothing to look at yet" in shown[-1]["text/plain"]
     with pytest.raises(ZeroDivisionError), look():
         1 / 0  # noqa: B018
+    assert "does not work with your answers so far" in shown[-1]["text/plain"]
 
 
 def test_importing_the_questions_is_fast_and_imports_no_keras():

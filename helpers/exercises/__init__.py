@@ -29,18 +29,29 @@ def questions(unit):
 
 @contextmanager
 def look():
-    """Look at what was built: run the lines below `with look():`, or say that an answer they need is missing."""
+    """Look at what was built: run the lines below `with look():`, or say that an answer they need is missing.
+
+    Any other exception is raised, after a hint that an answer may be the reason.
+    """
+    import matplotlib.pyplot as plt  # only here: importing the questions must stay fast
+
     try:
         yield
     except NotImplementedError:
-        import matplotlib.pyplot as plt  # only here: importing the questions must stay fast
-
         # A figure begun before the missing answer was needed would be shown unfinished.
         plt.close("all")
         show_text(
             "Nothing to look at yet: answer the questions above, then run this cell again.",
             "现在还没有可看的：先回答上面的题目，再运行这个单元格。",
         )
+    except Exception:
+        plt.close("all")
+        show_text(
+            "This does not work with your answers so far. Mend those above whose card is not a tick, then run this "
+            "cell again. What Python says:",
+            "用你目前的答案，这里还运行不了。先把上面卡片不是对勾的答案改好，再运行这个单元格。Python 的提示：",
+        )
+        raise
 
 
 def progress():
