@@ -101,5 +101,5 @@ def _card(status, sentence, measured, explanation):
 
 def _plain(status, sentence, measured, explanation):
     mark, _, words = _WORDS[status]
-    first = f"{mark} {words.en} · {words.zh}" + (f" [{measured}]" if measured else "")
+    first = f"{mark} {words.one_line()}" + (f" [{measured}]" if measured else "")
     return "\n".join(str(part) for part in (first, sentence, explanation) if part)

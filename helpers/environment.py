@@ -127,7 +127,10 @@ def _show(rows):
     head = "".join(f'<th style="{cell}">{text}</th>' for text in ["", *(each.to_html("span") for each in _HEAD)])
     body = "".join(_html_row(row, cell) for row in rows)
     table = f'<table style="margin: 0.4em 0"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    plain = [f"{_MARKS[_state(row)][0]} {_plain(row.name)}: {_plain(row.here)} ({_plain(row.needed)})" for row in rows]
+    plain = [
+        f"{_MARKS[_state(row)][0]} {row.name.one_line()}: {row.here.one_line()} ({row.needed.one_line()})"
+        for row in rows
+    ]
     show(
         {
             "text/html": table + "".join(text.to_html() for text in said),
@@ -140,7 +143,3 @@ def _html_row(row, style):
     mark, colour = _MARKS[_state(row)]
     parts = "".join(f'<td style="{style}">{text.to_html("span")}</td>' for text in (row.name, row.here, row.needed))
     return f'<tr><td style="{style}; color: {colour}"><strong>{mark}</strong></td>{parts}</tr>'
-
-
-def _plain(text):
-    return text.en if text.en == text.zh else f"{text.en} · {text.zh}"

@@ -44,6 +44,10 @@ class Bilingual:
 
     __repr__ = __str__
 
+    def one_line(self):
+        """The two texts side by side; one alone if both are equal."""
+        return self.en if self.en == self.zh else f"{self.en} · {self.zh}"
+
     def to_html(self, tag="div"):
         """The two texts as elements with a `lang`, which the switch shows or hides; one alone if both are equal."""
         if self.en == self.zh:

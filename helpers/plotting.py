@@ -137,7 +137,7 @@ def _show_picture(image, caption, alternative, attributes="", player=""):
     # HTML and not a bare PNG: neither JupyterLab nor nbconvert gives a PNG output alternative text.
     markup = (
         f'<figure{attributes} style="margin: 0.5em 0"><img src="{image}" '
-        f'alt="{html.escape(f"{alternative.en} · {alternative.zh}")}" style="max-width: 100%">{player}'
+        f'alt="{html.escape(alternative.one_line())}" style="max-width: 100%">{player}'
         f'<figcaption style="{_CAPTION_STYLE}">{caption.to_html()}</figcaption></figure>'
     )
     show({"text/html": markup, "text/plain": f"[{alternative}]\n{caption}"})

@@ -169,3 +169,8 @@ def test_an_unknown_name_is_refused_with_those_on_offer():
         helpers.load_data  # noqa: B018
     with pytest.raises(ImportError, match="load_data"):
         exec("from helpers import load_data")
+
+
+def test_one_line_says_what_is_equal_once():
+    assert Bilingual("layer", "层").one_line() == "layer · 层"
+    assert Bilingual("Keras", "Keras").one_line() == "Keras"

@@ -80,12 +80,12 @@ class Feedback:
 
     def __str__(self):
         mark, _, words = _WORDS[self.status]
-        lines = [f"{mark} {words.en} · {words.zh} {self.counted}".rstrip(), *map(str, self.texts)]
+        lines = [f"{mark} {words.one_line()} {self.counted}".rstrip(), *map(str, self.texts)]
         lines += [self.code] if self.code else []
         lines += map(str, self.after_code)
         lines += map(str, (_MEASURED, *self.measured)) if self.measured else ()
         lines += _plain_table(self.table) if self.table else []
-        lines += [f"{_PRINTED.en} · {_PRINTED.zh}\n{self.printed}"] if self.printed else []
+        lines += [f"{_PRINTED.one_line()}\n{self.printed}"] if self.printed else []
         return "\n".join(lines)
 
 
@@ -117,10 +117,9 @@ def _html_cells(row, style):
 
 def _plain_table(rows):
     for row in rows:
-        label = row.label.en if row.label.en == row.label.zh else f"{row.label.en} · {row.label.zh}"
-        expected = f"  {_EXPECTED.en} · {_EXPECTED.zh}: {row.expected}" if row.expected else ""
-        yours = f"{_YOURS.en} · {_YOURS.zh}: {row.yours}" if row.yours else row.given
-        yield f"  {label}  {yours}{expected}".rstrip()
+        expected = f"  {_EXPECTED.one_line()}: {row.expected}" if row.expected else ""
+        yours = f"{_YOURS.one_line()}: {row.yours}" if row.yours else row.given
+        yield f"  {row.label.one_line()}  {yours}{expected}".rstrip()
 
 
 # --- from a finding to a card ---

@@ -47,7 +47,7 @@ def _html_row(title, states):
 def _plain_rows(units):
     for title, states in units:
         marks = "".join(_MARKS[reached][0] for reached in states.values())
-        yield f"{marks}  {_count(states)}  {title.en} · {title.zh}"
+        yield f"{marks}  {_count(states)}  {title.one_line()}"
 
 
 def _count(states):
