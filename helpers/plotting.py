@@ -290,30 +290,64 @@ def plot_results(results, *, x, y, hue, panel, names, baselines=None, ylabel=Non
 _MOST_CIRCLES = 7
 
 
-def draw_network(axes, sizes, names=None):
+def draw_network(axes, sizes, names=None, kept=None):
     """Draw on `axes` a stack of dense layers: a column of circles for each, a line for every weight.
 
     sizes : list, the number of inputs and then of the units of each layer; a column of more than 7 is shortened to
-        circles around dots. names : a label for each column, drawn below it.
-    Raises ValueError for fewer than 2 sizes, a size that is no positive whole number, or a wrong number of names.
+        circles around dots.
+    names : a label for each column, drawn below it.
+    kept : a mask for each column, an array of bool from the top down, or None where nothing is dropped. A dropped
+        unit is dashed and crossed out and has no lines.
+    Raises ValueError for fewer than 2 sizes, a size that is no positive whole number, a wrong number of names or
+    masks, and a mask that is not as long as its column or belongs to a shortened one.
     """
     if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
         raise ValueError(f"sizes must be a list of at least 2 whole numbers from 1 up, got {sizes!r}")
     if names is not None and len(names) != len(sizes):
         raise ValueError(f"names must be as many as sizes, {len(sizes)}, got {len(names)}")
     columns = [_circles(size) for size in sizes]
-    for place, (left, right) in enumerate(itertools.pairwise(columns)):
-        for start, end in itertools.product(left, right):
-            axes.plot([place, place + 1], [start, end], color="#999999", linewidth=0.7, zorder=1)
-    for place, (size, column) in enumerate(zip(sizes, columns, strict=True)):
+    masks = _masks(sizes, columns, kept)
+    for place, ((left, right), both_kept) in enumerate(
+        zip(itertools.pairwise(columns), itertools.pairwise(masks), strict=True)
+    ):
+        for ends, is_kept in zip(itertools.product(left, right), itertools.product(*both_kept), strict=True):
+            if all(is_kept):
+                axes.plot([place, place + 1], ends, color="#999999", linewidth=0.7, zorder=1)
+    for place, (size, column, mask) in enumerate(zip(sizes, columns, masks, strict=True)):
         color = "#ffffff" if place == 0 else COLORS[5]
-        axes.scatter([place] * len(column), column, s=260, color=color, edgecolor="#333333", zorder=2)
+        axes.scatter(
+            [place] * len(column), column, s=260, zorder=2,
+            color=[color if is_kept else "#ffffff" for is_kept in mask],
+            edgecolor=["#333333" if is_kept else "#999999" for is_kept in mask],
+            linestyle=["-" if is_kept else "--" for is_kept in mask],
+        )  # fmt: skip
+        dropped = [height for height, is_kept in zip(column, mask, strict=True) if not is_kept]
+        if dropped:
+            axes.plot([place] * len(dropped), dropped, "x", color="#999999", zorder=3)
         if size > len(column):
             axes.text(place, 0, "⋮", ha="center", va="center", fontsize=18)
         if names is not None:
             axes.text(place, -_MOST_CIRCLES / 2 - 0.1, names[place], ha="center", va="top")
     axes.set(xlim=(-0.6, len(sizes) - 0.4), ylim=(-_MOST_CIRCLES / 2 - 1.3, _MOST_CIRCLES / 2 + 0.2))
     axes.axis("off")
+
+
+def _masks(sizes, columns, kept):
+    """For each column of circles a list of bool."""
+    if kept is None:
+        kept = [None] * len(sizes)
+    if len(kept) != len(sizes):
+        raise ValueError(f"kept must be as many masks as sizes, {len(sizes)}, got {len(kept)}")
+    for size, column, mask in zip(sizes, columns, kept, strict=True):
+        if mask is not None and not len(mask) == size == len(column):
+            raise ValueError(
+                f"kept must hold None or as many bool as the column has units, at most {_MOST_CIRCLES}; "
+                f"got {len(mask)} for {size} units"
+            )
+    return [
+        [True] * len(column) if mask is None else [bool(is_kept) for is_kept in mask]
+        for column, mask in zip(columns, kept, strict=True)
+    ]
 
 
 def _circles(size):

@@ -393,9 +393,9 @@ def test_frames_that_cannot_be_played_are_refused(shown, figures, options, says)
 # --- networks ---
 
 
-def drawn(sizes, names=None):
+def drawn(sizes, names=None, kept=None):
     figure, axes = plt.subplots()
-    draw_network(axes, sizes, names)
+    draw_network(axes, sizes, names, kept)
     figure.canvas.draw()
     circles = [len(column.get_offsets()) for column in axes.collections]
     return circles, len(axes.lines), [text.get_text() for text in axes.texts]
@@ -414,6 +414,17 @@ def test_a_long_column_is_shortened_and_says_so():
     assert drawn([7, 1]) == ([7, 1], 7, [])
 
 
+def test_a_dropped_unit_has_no_lines_and_a_cross():
+    masks = [np.array([True, True, True]), [True, False, False, True], None]
+    figure, axes = plt.subplots()
+    draw_network(axes, [3, 4, 1], kept=masks)
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert [list(line.get_xydata().round(1).ravel()) for line in crosses] == [[1, 0.5, 1, -0.5]]
+    assert len(axes.lines) - len(crosses) == 3 * 2 + 2 * 1
+    dashed = [sum(dashes is not None for _, dashes in column.get_linestyle()) for column in axes.collections]
+    assert dashed == [0, 2, 0]
+
+
 @pytest.mark.parametrize(
     ("sizes", "names", "says"),
     [
@@ -426,3 +437,16 @@ def test_a_long_column_is_shortened_and_says_so():
 def test_a_network_that_cannot_be_drawn_is_refused(sizes, names, says):
     with pytest.raises(ValueError, match=says):
         draw_network(plt.subplots()[1], sizes, names)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept", "says"),
+    [
+        ([2, 1], [None], "kept must be as many masks as sizes, 2, got 1"),
+        ([2, 1], [[True], None], "as many bool as the column has units, at most 7; got 1 for 2 units"),
+        ([8, 1], [[True] * 8, None], "at most 7; got 8 for 8 units"),
+    ],
+)
+def test_a_mask_that_does_not_fit_the_network_is_refused(sizes, kept, says):
+    with pytest.raises(ValueError, match=says):
+        draw_network(plt.subplots()[1], sizes, kept=kept)
