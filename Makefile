@@ -33,8 +33,8 @@ test: .venv/ready
 	$(TWO) COURSE_CLAIMS=raise COURSE_PROGRESS=memory $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 		--nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval_sanitize.cfg -p no:cacheprovider notebooks
 	$(TWO) $(BIN)/python -m pytest -n 2 tests/test_exercises.py
-	# What stays together in one process, tests/conftest.py says.
-	$(TWO) $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/test_exercises.py tests
+	# A file stays in one process: its tests share a server, a browser, a built course.
+	$(TWO) $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/test_exercises.py tests
 
 lab: .venv/ready
 	$(BIN)/jupyter lab --notebook-dir=notebooks

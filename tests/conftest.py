@@ -11,16 +11,6 @@ settings.register_profile("course", derandomize=True, deadline=None, database=No
 settings.load_profile("course")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Under `--dist loadgroup` a file stays in one process, since its tests share what they build, unless it says
-    otherwise itself.
-    """
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="module", autouse=True)
 def nothing_left_for_the_next_module():
     """What kernels and event loops leave behind is collected here, not in a module whose warnings are errors."""

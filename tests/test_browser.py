@@ -12,13 +12,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 SCREENSHOTS = ROOT / "build" / "screenshots"
-NAMES = sorted(
+LESSONS = sorted(
     path.relative_to(NOTEBOOKS).as_posix()
     for path in NOTEBOOKS.rglob("*.ipynb")
     if ".ipynb_checkpoints" not in path.parts
 )
-# A process takes one notebook after another: together they are too much for one.
-LESSONS = [pytest.param(name, marks=pytest.mark.xdist_group(f"browser {name}")) for name in NAMES]
 
 SWITCH = "from helpers import language_switch\n\nlanguage_switch()"
 PROSE = (
