@@ -26,6 +26,7 @@ from helpers.exercises import UNITS, dropout, look, progress, questions, reset_p
 from helpers.exercises.engine import progress as records
 from helpers.exercises.engine.feedback import MIME_TYPE
 from helpers.exercises.engine.judge import Case, Misconception, Quantity, close
+from helpers.exercises.engine.models import ZEROS, quantities
 from helpers.exercises.engine.question import code
 
 
@@ -782,3 +783,11 @@ def test_importing_the_questions_is_fast_and_imports_no_keras():
 def test_unit_titles_say_the_same():
     for title in UNITS.values():
         assert code_problems(f"Bilingual({title.en!r}, {title.zh!r})") == []
+
+
+def test_dropout_of_the_output_alone_is_noticed_in_every_draw():
+    """Without a hidden layer that is dropped too, a few equal rows often all survive and look like no dropout."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1), keras.layers.Dropout(0.3)])
+    for seed in range(40):
+        assert quantities(model, np.random.default_rng(seed))[ZEROS] == pytest.approx(0.3, abs=ZEROS.atol)
