@@ -307,12 +307,10 @@ def draw_network(axes, sizes, names=None, kept=None):
         raise ValueError(f"names must be as many as sizes, {len(sizes)}, got {len(names)}")
     columns = [_circles(size) for size in sizes]
     masks = _masks(sizes, columns, kept)
-    for place, ((left, right), both_kept) in enumerate(
-        zip(itertools.pairwise(columns), itertools.pairwise(masks), strict=True)
-    ):
-        for ends, is_kept in zip(itertools.product(left, right), itertools.product(*both_kept), strict=True):
-            if all(is_kept):
-                axes.plot([place, place + 1], ends, color="#999999", linewidth=0.7, zorder=1)
+    there = [list(itertools.compress(column, mask)) for column, mask in zip(columns, masks, strict=True)]
+    for place, (left, right) in enumerate(itertools.pairwise(there)):
+        for start, end in itertools.product(left, right):
+            axes.plot([place, place + 1], [start, end], color="#999999", linewidth=0.7, zorder=1)
     for place, (size, column, mask) in enumerate(zip(sizes, columns, masks, strict=True)):
         color = "#ffffff" if place == 0 else COLORS[5]
         axes.scatter(

@@ -393,9 +393,9 @@ def test_frames_that_cannot_be_played_are_refused(shown, figures, options, says)
 # --- networks ---
 
 
-def drawn(sizes, names=None, kept=None):
+def drawn(sizes, names=None):
     figure, axes = plt.subplots()
-    draw_network(axes, sizes, names, kept)
+    draw_network(axes, sizes, names)
     figure.canvas.draw()
     circles = [len(column.get_offsets()) for column in axes.collections]
     return circles, len(axes.lines), [text.get_text() for text in axes.texts]
