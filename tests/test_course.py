@@ -195,6 +195,24 @@ def test_build_keeps_nothing_that_changes_from_run_to_run(built):
     assert bytes_of(built) == before
 
 
+PLACE = "```python\nfrom pathlib import Path\n\nprint(Path.cwd().name)\n```\n"
+
+
+def test_a_template_has_its_folder_and_every_kernel_starts_beside_its_notebook(elsewhere, tmp_path):
+    """Relative paths mean the same headlessly and in JupyterLab; two at a time, so that no thread moves another."""
+    sources = {"01_tiny": PLACE, "01_tiny.exercise": PLACE, "01_run.template": PLACE}
+    notebooks = write_sources(tmp_path / "notebooks", **sources)
+    folders = {"01_tiny": "notebooks", "solutions/01_tiny": "solutions", "templates/01_run": "templates"}
+    status, said = course(notebooks, "build")
+    assert status == 0, said
+    for name, folder in folders.items():
+        assert printed(code_cells(read(notebooks / f"{name}.ipynb"))[0]) == f"{folder}\n"
+    status, said = course(notebooks, "run", "--jobs", 2, "--output", tmp_path / "run")
+    assert status == 0, said
+    for name, folder in (folders | {"exercises/01_tiny": "exercises"}).items():
+        assert printed(code_cells(read(tmp_path / f"run/{name}.ipynb"))[0]) == f"{folder}\n"
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_build_refuses_and_keeps_the_old_notebook(case, elsewhere, tmp_path):
     source, message = REFUSED[case]

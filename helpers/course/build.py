@@ -36,9 +36,9 @@ def build(notebooks, names=(), timeout=600):
 
 def _build_target(target, timeout):
     result, notebook = None, target.notebook
+    target.path.parent.mkdir(parents=True, exist_ok=True)
     if target.executed:
         result, notebook = _executed(target, timeout)
-    target.path.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.path.with_suffix(".ipynb.new")
     nbformat.write(notebook, fresh)
     os.replace(fresh, target.path)
@@ -60,7 +60,7 @@ def _executed(target, timeout):
     folder.mkdir(parents=True, exist_ok=True)
     blank, output = folder / f"{target.path.stem}.source.ipynb", folder / target.path.name
     nbformat.write(target.notebook, blank)
-    (result,) = run_all([Job(target.path.stem, blank, output, timeout=timeout)], workers=1)
+    (result,) = run_all([Job(target.path.stem, blank, output, timeout=timeout, folder=target.path.parent)], workers=1)
     if result.status != PASSED:
         where = f"code cell {result.failure['cell']}"
         raise BuildError(f"{target.path.name}, {where}: {result.status}: {result.failure['message']}; see {output}")

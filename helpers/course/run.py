@@ -31,7 +31,10 @@ logging.getLogger("papermill").setLevel(logging.ERROR)
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to run. `timeout` is the limit for each cell, in seconds."""
+    """One notebook to run. `timeout` is the limit for each cell, in seconds.
+
+    folder : where its kernel starts, so that relative paths mean what they mean in JupyterLab; None: beside `source`.
+    """
 
     name: str
     source: Path
@@ -39,6 +42,7 @@ class Job:
     parameters: dict = field(default_factory=dict)
     timeout: float = 600
     progress: dict | bool = False
+    folder: Path | None = None
 
 
 @dataclass
@@ -62,10 +66,11 @@ class Result:
 def find_notebooks(notebooks, names=()):
     """{name: path} of the built notebooks whose name begins with one of `names` (all for none).
 
-    A lesson is named `06_red_wine`, its companions `exercises/06_red_wine` and `solutions/06_red_wine`.
+    A lesson is named `06_red_wine`, its companions `exercises/06_red_wine` and `solutions/06_red_wine`,
+    a template `templates/08_one_run`.
     Raises ValueError for a name that matches nothing, and when nothing is built.
     """
-    folders = ("", "exercises", "solutions")
+    folders = ("", "exercises", "solutions", "templates")
     found = {
         path.relative_to(notebooks).with_suffix("").as_posix(): path
         for folder in folders
@@ -170,6 +175,8 @@ def _execute(job):
             execution_timeout=job.timeout,
             start_timeout=120,
             autosave_cell_every=0,
+            # For nbclient, and for this kernel alone: papermill's own `cwd` moves the whole process, with all threads.
+            resources={"metadata": {"path": str(job.folder or job.source.parent)}},
             # All outputs are in; waiting for TensorFlow to tidy up takes seconds a notebook.
             shutdown_kernel="immediate",
         )

@@ -17,8 +17,9 @@ from helpers.exercises import UNITS, questions
 SOLUTION = "### BEGIN SOLUTION"
 # A cell that explains: the solution has it, the exercise does not.
 SOLUTION_TAG = "solution-only"
-# `06_red_wine.md` is a lesson, `06_red_wine.exercise.md` an exercise with its solution inside.
-_NAME = re.compile(r"(?P<topic>\d\d_[a-z0-9_]+)(?P<exercise>\.exercise)?\.md")
+# `06_red_wine.md` is a lesson, `06_red_wine.exercise.md` an exercise with its solution inside,
+# `08_one_run.template.md` a notebook that others run with their own parameters.
+_NAME = re.compile(r"(?P<topic>\d\d_[a-z0-9_]+)(\.(?P<kind>exercise|template))?\.md")
 # A line `{{ dense_layers.relu }}` stands for the task of that question, which is written in helpers/exercises alone.
 _TASK = re.compile(r"^\{\{ *(\w+)\.(\w+) *\}\}$", re.MULTILINE)
 _STUB = "# Your code here · 在这里写代码\nraise NotImplementedError"
@@ -36,12 +37,13 @@ class Target:
 def source_files(notebooks, names=()):
     """The source files below `notebooks`/source whose name begins with one of `names` (all for none).
 
-    Raises ValueError for a file that is no lesson or exercise, and for a name that matches nothing.
+    Raises ValueError for a file that is no lesson, exercise or template, and for a name that matches nothing.
     """
     files = sorted((notebooks / "source").glob("*.md"))
     for file in files:
         if not _NAME.fullmatch(file.name):
-            raise ValueError(f"{file.name} is not a source: a source is called NN_topic.md or NN_topic.exercise.md")
+            names = "NN_topic.md, NN_topic.exercise.md or NN_topic.template.md"
+            raise ValueError(f"{file.name} is not a source: a source is called {names}")
     for name in names:
         if not any(file.name.startswith(name) for file in files):
             raise ValueError(f"no source begins with {name!r}; there are {', '.join(f.name for f in files) or 'none'}")
@@ -49,12 +51,13 @@ def source_files(notebooks, names=()):
 
 
 def targets(source):
-    """The notebooks that a source file stands for: one lesson, or an exercise and its solution."""
+    """The notebooks that a source file stands for: one lesson, one template, or an exercise and its solution."""
     name = _NAME.fullmatch(source.name)
     notebooks, file = source.parent.parent, f"{name['topic']}.ipynb"
     notebook = read_source(source)
-    if not name["exercise"]:
-        return [Target(notebooks / file, notebook, executed=True)]
+    if name["kind"] != "exercise":
+        folder = notebooks / "templates" if name["kind"] else notebooks
+        return [Target(folder / file, notebook, executed=True)]
     return [
         Target(notebooks / "exercises" / file, without_solutions(notebook), executed=False),
         Target(notebooks / "solutions" / file, notebook, executed=True),
