@@ -116,7 +116,7 @@ class Notebook:
     """A notebook open in JupyterLab. The `*_problems` are lists of texts, empty where all is well."""
 
     def __init__(self, page, path, errors, patience):
-        """Find the open notebook `path` on a page made by `open_notebook`, and wait until it can be run.
+        """Find the notebook `path` on the page, where it is being opened, and wait until it can be run.
 
         errors : list to which the page adds what JavaScript throws.
         patience : seconds that the page has for showing what it must show.
@@ -157,6 +157,11 @@ class Notebook:
         self.page.evaluate("path => course.panel(path).sessionContext.shutdown()", self.path)
         self.page.wait_for_function("path => !course.panel(path).sessionContext.session", arg=self.path)
 
+    def close(self):
+        """Leave nothing of it: neither its kernel nor, for a changed notebook, a question whether to save it."""
+        self.shut_kernel_down()
+        self.page.evaluate("path => course.panel(path).dispose()", self.path)
+
     def screenshot(self, path):
         """Write the whole notebook, from its first to its last cell, to the PNG file `path`."""
         self.page.set_viewport_size({"width": WIDTH, "height": TILE})
@@ -193,31 +198,43 @@ class Notebook:
 
 
 @contextmanager
-def open_notebook(browser, server, path, patience=10):
-    """A notebook on a page of its own."""
+def lab_page(browser, server):
+    """JupyterLab on a page of its own, with nothing open yet."""
     address, token = server
     page = browser.new_page()
     try:
         page.set_default_timeout(30_000)
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
         page.add_init_script(_SCRIPT)
         # In a workspace of its own it opens no notebook of another page.
-        page.goto(f"{address}lab/workspaces/{secrets.token_hex(4)}/tree/{path}?token={token}")
-        notebook = Notebook(page, path, errors, patience)
+        page.goto(f"{address}lab/workspaces/{secrets.token_hex(4)}?token={token}")
+        page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)", timeout=60_000)
         page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
-        yield notebook
+        yield page
     finally:
         page.close()
 
 
-def open_beside(notebook, path):
-    """A second notebook on the page of the first, side by side."""
-    notebook.page.evaluate(
-        "path => void window.jupyterapp.commands.execute('docmanager:open', {path, options: {mode: 'split-right'}})",
-        path,
-    )
-    return Notebook(notebook.page, path, notebook.errors, notebook.patience)
+@contextmanager
+def open_notebook(page, path, mode="tab-after", patience=10):
+    """A notebook on a page of JupyterLab, closed afterwards; mode "split-right" puts it beside the one in front."""
+    errors = []
+
+    def note(error):
+        errors.append(str(error))
+
+    page.on("pageerror", note)
+    try:
+        page.evaluate(
+            "([path, mode]) => void window.jupyterapp.commands.execute('docmanager:open', {path, options: {mode}})",
+            [path, mode],
+        )
+        notebook = Notebook(page, path, errors, patience)
+        try:
+            yield notebook
+        finally:
+            notebook.close()
+    finally:
+        page.remove_listener("pageerror", note)
 
 
 # On every page as `course`. `root` is a notebook's element, `cells` what JupyterLab would save.

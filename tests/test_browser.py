@@ -68,19 +68,32 @@ def browser():
         yield browser
 
 
+@pytest.fixture(scope="module")
+def page(browser, server):
+    """One JupyterLab for all notebooks, one after the other, as a learner has it open."""
+    with lab.lab_page(browser, server) as page:
+        yield page
+
+
 @pytest.fixture(scope="module", params=LESSONS)
-def lesson(request, browser, server):
-    """A lesson in which all cells were run, with `run_problems`; its screenshots are taken in any case."""
-    with lab.open_notebook(browser, server, f"run/{request.param}") as notebook:
+def lesson(request, page):
+    """A lesson in which all cells were run, with `run_problems`; where a test of it fails, screenshots are taken."""
+    failures, sound = request.session.testsfailed, False
+    with lab.open_notebook(page, f"run/{request.param}") as notebook:
         try:
             notebook.run_problems = notebook.run_all()
             yield notebook
+            sound = request.session.testsfailed == failures
         finally:
-            name = request.param.removesuffix(".ipynb").replace("/", "-")
-            for language in ("en", "zh"):
-                if notebook.count(".course-language"):
-                    notebook.choose(language)
-                notebook.screenshot(SCREENSHOTS / f"{name}-{language}.png")
+            if not sound:
+                take_screenshots(notebook, request.param.removesuffix(".ipynb").replace("/", "-"))
+
+
+def take_screenshots(notebook, name):
+    for language in ("en", "zh"):
+        if notebook.count(".course-language"):
+            notebook.choose(language)
+        notebook.screenshot(SCREENSHOTS / f"{name}-{language}.png")
 
 
 def test_lesson_runs(lesson):
@@ -108,12 +121,12 @@ def test_switch_of_the_lesson_works_without_a_kernel(lesson):
 
 # An exercise is stored without outputs: there is nothing in it that could be trusted or not.
 @pytest.mark.parametrize("name", [name for name in LESSONS if not name.startswith("exercises/")])
-def test_untrusted_lesson_is_readable_in_both_languages(name, folder, browser, server):
+def test_untrusted_lesson_is_readable_in_both_languages(name, folder, page):
     """As after a fresh clone: outputs are there, but JupyterLab does not trust them and no cell was run."""
     stored = nbformat.read(folder / "stored" / name, as_version=4)
     outputs = [output for cell in stored.cells for output in cell.get("outputs", [])]
     images = sum(output.get("data", {}).get("text/html", "").count("<img ") for output in outputs)
-    with lab.open_notebook(browser, server, f"stored/{name}") as notebook:
+    with lab.open_notebook(page, f"stored/{name}") as notebook:
         assert notebook.count(".jp-mod-trusted") == 0
         assert notebook.figure_problems() == []
         assert notebook.count(".jp-OutputArea-output img") == images
@@ -132,14 +145,15 @@ def html_cell(markup):
     return new_code_cell(f"from IPython.display import HTML\n\nHTML({markup!r})")
 
 
-def test_notebooks_side_by_side_have_switches_of_their_own(folder, browser, server):
+def test_notebooks_side_by_side_have_switches_of_their_own(folder, page):
     cells = new_code_cell(SWITCH), new_markdown_cell(PROSE)
     write_notebook(folder / "tiny" / "left.ipynb", *cells, new_code_cell(FIGURE))
     write_notebook(folder / "tiny" / "right.ipynb", *cells)
-    with lab.open_notebook(browser, server, "tiny/left.ipynb") as left:
+    with ExitStack() as stack:
+        left = stack.enter_context(lab.open_notebook(page, "tiny/left.ipynb"))
         assert left.run_all() == []
         assert left.count(".jp-mod-trusted") > 0
-        right = lab.open_beside(left, "tiny/right.ipynb")
+        right = stack.enter_context(lab.open_notebook(page, "tiny/right.ipynb", mode="split-right"))
         assert right.run_all() == []
         left.choose("en")
         right.choose("zh")
@@ -163,9 +177,9 @@ for number, figure in enumerate(figures):
 show_frames(figures, still=1, en="A caption.", zh="图题。", alt_en="A number.", alt_zh="一个数。")"""
 
 
-def test_frames_are_stepped_through_and_played(folder, browser, server):
+def test_frames_are_stepped_through_and_played(folder, page):
     write_notebook(folder / "tiny" / "frames.ipynb", *map(new_code_cell, [SWITCH, FRAMES, FRAMES]))
-    with lab.open_notebook(browser, server, "tiny/frames.ipynb") as notebook:
+    with lab.open_notebook(page, "tiny/frames.ipynb") as notebook:
         assert notebook.run_all() == []
         assert notebook.figure_problems() + notebook.output_problems() + notebook.language_problems("both") == []
         first, second = notebook.root.locator("figure.course-frames").all()
@@ -194,8 +208,8 @@ def test_frames_are_stepped_through_and_played(folder, browser, server):
         assert second.locator("span", has_text="2 / 3").count() == 1  # the other one has not moved
 
 
-def test_frames_without_a_script_are_one_picture(folder, browser, server):
-    with lab.open_notebook(browser, server, "stored/00_start_here.ipynb") as notebook:
+def test_frames_without_a_script_are_one_picture(folder, page):
+    with lab.open_notebook(page, "stored/00_start_here.ipynb") as notebook:
         assert notebook.count(".jp-mod-trusted") == 0 and notebook.count("figure") > 0
         assert notebook.count("figure button, figure input") == 0
 
@@ -215,15 +229,14 @@ ANSWERS = [
 ]
 
 
-def test_answers_to_answers_are_shown_in_each_language(folder, browser, server):
+def test_answers_to_answers_are_shown_in_each_language(folder, page):
     write_notebook(folder / "tiny" / "answers.ipynb", *map(new_code_cell, [SWITCH, *ANSWERS]))
-    with lab.open_notebook(browser, server, "tiny/answers.ipynb") as notebook:
+    with lab.open_notebook(page, "tiny/answers.ipynb") as notebook:
         assert notebook.run_all() == []
         assert notebook.output_problems() == []
         for shown in ("both", "zh", "en"):
             notebook.choose(shown)
             assert notebook.language_problems(shown) == []
-            notebook.screenshot(SCREENSHOTS / f"answers-{shown}.png")
 
 
 # Faults and what must be said of them, # standing for the number of the cell.
@@ -248,10 +261,10 @@ FAULTS = [
 ]
 
 
-def test_each_fault_is_found_and_nothing_else(folder, browser, server):
+def test_each_fault_is_found_and_nothing_else(folder, page):
     cells = [new_code_cell(SWITCH), *(cell for cell, _ in FAULTS), new_code_cell("'never run'")]
     write_notebook(folder / "tiny" / "faults.ipynb", *cells)
-    with lab.open_notebook(browser, server, "tiny/faults.ipynb", patience=1) as notebook:
+    with lab.open_notebook(page, "tiny/faults.ipynb", patience=1) as notebook:
         found = notebook.run_all()
         notebook.choose("en")
         found += notebook.output_problems() + notebook.figure_problems() + notebook.math_problems()
