@@ -18,6 +18,8 @@ _HOME = {
     "random_split": "data",
     "group_split": "data",
     "standardize": "data",
+    "read_table": "tables",
+    "check_table": "tables",
     "claim": "claims",
     "plot_learning_curves": "plotting",
     "plot_results": "plotting",
