@@ -18,6 +18,7 @@ UNITS = {
     "batch_normalization": Bilingual("05 Batch normalization", "05 批量归一化"),
     "red_wine": Bilingual("06 Red wine: both together", "06 红酒：两者并用"),
     "predictor": Bilingual("07 Your own predictor", "07 用权重自己做预测"),
+    "experiment": Bilingual("08 Experiment", "08 做一次实验"),
 }
 
 

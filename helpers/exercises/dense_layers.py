@@ -497,7 +497,7 @@ def _every_layer_but_the_last_forgotten(x, layers):
         (
             "Your `dense_forward` and `relu` do all of the computing. What is left is to hand the result of each layer "
             "to the next.",
-            "计算都可以交给你写的 `dense_forward` 和 `relu`。剩下的，是把每一层的结果交给下一层。",
+            "计算都可以交给你写的 `dense_forward` 和 `relu`。剩下的，是把每一层的结果交给后一层。",
         ),
         (
             "A loop can treat all layers but one alike. Which one is different, and how do you take it out of the "
@@ -558,7 +558,7 @@ def _wine(features=11, **options):
             lambda: _wine(activation="sigmoid"),
             en="All outputs lie between 0 and 1: the neuron has a sigmoid, as for a yes or a no. The quality of a wine "
             "is a number from 3 to 8.",
-            zh="所有输出都在 0 和 1 之间：这个神经元用了 sigmoid，那是二分类时用的。红酒的品质是 3 到 8 之间的数。",
+            zh="所有输出都在 0 和 1 之间：这个神经元用了 sigmoid，那是二分类时用的。红酒的评分是 3 到 8 之间的数。",
             by=(PREDICTIONS,),
         ),
         Misconception(

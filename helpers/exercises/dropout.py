@@ -163,7 +163,7 @@ def _raises_at_rate_1(x, rate, rng, training):
             _without_scale,
             en="The survivors are not scaled. So the next layer gets a smaller sum in training mode than in inference "
             "mode, where nothing is dropped.",
-            zh="保留下来的值没有缩放。于是下一层在训练模式下得到的总和，比什么都不丢弃的推断模式下要小。",
+            zh="保留下来的值没有缩放。于是后一层在训练模式下得到的总和，比什么都不丢弃的推断模式下要小。",
         ),
         Misconception(
             "scaled at both times",
@@ -424,7 +424,7 @@ def _inverted(x, rate, rng, training):
         "The result is the same net up to a factor that the next layer's weights absorb. Keras and PyTorch scale in "
         "training mode instead, so that prediction code needs no trace of dropout.",
         "训练模式下，一个值平均是它本身的 `1 - rate` 倍，所以推断模式就乘以这个数。两种约定得到的网络只差一个倍数，"
-        "下一层的权重会把它吸收掉。Keras 和 PyTorch 改为在训练模式下缩放，这样预测代码里就看不到暂退法的痕迹。",
+        "后一层的权重会把它吸收掉。Keras 和 PyTorch 改为在训练模式下缩放，这样预测代码里就看不到暂退法的痕迹。",
     ),
 )
 def dropout_test_scaling(x, rate, rng, training):

@@ -1006,7 +1006,7 @@ def learning_curve_gap(train_losses, val_losses):
     "the split. The first split gives the smaller mean absolute error. Which of the two errors should you expect for a "
     "new wine, and why?",
     zh="红酒数据，两次随机划分，都用 70 % 的行来训练，并各训练一个随机森林。第一次用所有的行：验证集 480 行中，"
-    "约有 90 行的特征也出现在训练集里。第二次先去掉重复的行，再划分。第一次划分的平均绝对误差更小。"
+    "约有 90 行的特征也出现在训练集里。第二次先去掉重复行，再划分。第一次划分的平均绝对误差更小。"
     "对一款新酒来说，这两个误差哪个可信？为什么？",
     choices={
         "A": Choice(
@@ -1019,22 +1019,22 @@ def learning_curve_gap(train_losses, val_losses):
         "B": Choice(
             en="That of the second split: the first one rewards memory.",
             zh="第二次划分的：第一次划分奖励的是死记硬背。",
-            en_why="On the repeated rows the forest recalls a score that it has seen, and the error there is less than "
+            en_why="On the repeated rows the forest recalls a grade that it has seen, and the error there is less than "
             "half of that on the others. A new wine is not in the table.",
-            zh_why="在重复的行上，随机森林只是回忆起见过的评分，那里的误差还不到其他行的一半。而新酒并不在表里。",
+            zh_why="在重复行上，随机森林只是回忆起见过的评分，那里的误差还不到其他行的一半。而新酒并不在表里。",
         ),
         "C": Choice(
             en="Both: two random splits never give quite the same error.",
             zh="都可信：两次随机划分，误差本来就不会完全相同。",
             en_why="Chance does move the error from split to split. But here the difference comes from the repeated "
             "rows alone, and it favours the same split with nearly every seed.",
-            zh_why="误差确实会随划分而变动。但这里的差别完全来自重复的行，而且几乎换任何随机种子，占便宜的都是同一种划"
+            zh_why="误差确实会随划分而变动。但这里的差别完全来自重复行，而且几乎换任何随机种子，占便宜的都是同一种划"
             "分。",
         ),
         "D": Choice(
             en="That of the first split: repeated wines are part of the data and will come again.",
             zh="第一次划分的：重复的酒也是数据的一部分，以后还会出现。",
-            en_why="For a wine whose score is in the table already, you need no model, only a look at the table. The "
+            en_why="For a wine whose grade is in the table already, you need no model, only a look at the table. The "
             "error should say how well wines are judged that are not in it.",
             zh_why="如果一款酒的评分已经在表里，查表就行，用不着模型。误差要说明的是，对表里没有的酒判断得有多准。",
         ),
@@ -1068,7 +1068,7 @@ def which_split_is_true():
     first, second = errors
     return {
         Quantity("error, first split", "第一次划分的误差"): round(float(first.mean()), 3),
-        Quantity("error there on repeated rows", "其中重复的行的误差"): round(float(first[repeated].mean()), 3),
+        Quantity("error there on repeated rows", "其中重复行的误差"): round(float(first[repeated].mean()), 3),
         Quantity("error there on the other rows", "其中其余的行的误差"): round(float(first[~repeated].mean()), 3),
         Quantity("error, second split", "第二次划分的误差"): round(float(second.mean()), 3),
     }

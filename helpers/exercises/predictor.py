@@ -1,5 +1,7 @@
 """Unit 07, your own predictor: from the flat list of weights to predictions without Keras, and batch norm folded."""
 
+from functools import cache
+
 import numpy as np
 
 from helpers.exercises.engine.judge import Case, Misconception, Quantity, Violation
@@ -317,6 +319,224 @@ def predict(x, blocks, output, epsilon):
     return x @ kernel + bias
 
 
+# --- agrees ---
+
+
+def _flat(*args, norms=(), **slips):
+    """A prediction from the flat list, with slips; norms : that of the first and of the second block."""
+
+    def from_list(x, weights, epsilon):
+        left = list(norms)
+
+        def norm(*arguments):
+            return (left.pop(0) if left else _normalised)(*arguments)
+
+        return _net(*args, norm=norm, **slips)(x, *_grouped(weights), epsilon)
+
+    return from_list
+
+
+def _in_double(x, weights, epsilon):
+    return _flat()(np.float64(x), [np.float64(array) for array in weights], epsilon)
+
+
+def _features_exchanged(x, weights, epsilon):
+    return _flat()(np.asarray(x)[:, ::-1], weights, epsilon)
+
+
+@cache
+def _two_blocks():
+    """One model for all cases: they set its weights, and a compiled `predict` is not compiled again."""
+    return _trained_model(np.random.default_rng(0), (3, 6, 5))[0]
+
+
+def _verdict_case(en, zh, predictor):
+    """A predictor and a model with weights as after training, which predicts grades like those of wine.
+
+    Every fault shows in any row, zeros too, but for those that take several rows or different features to see.
+    """
+
+    def arguments(rng):
+        weights, model = random_weights(rng, (3, 6, 5)), _two_blocks()
+        hidden = _normalised(np.maximum(weights[1], 0), *weights[2:6], 0.001)
+        weights[7] = np.array([0.5, -0.5, 0.3, -0.4, 0.2]) - hidden @ weights[6]  # of a row of zeros, before the ReLU
+        y = _flat()(rng.standard_normal((500, 3)), weights, 0.001)
+        weights[13] = 5 + (weights[13] - y.mean()) / y.std()
+        weights[12] = weights[12] / y.std()
+        model.set_weights(weights)
+        return predictor, model
+
+    return Case(en, zh, arguments, _verdict)
+
+
+VERDICT = Quantity("what `agrees` returns", "`agrees` 的返回值")
+MOVED = Quantity("the weights of the model have changed", "模型的权重变了")
+
+
+def _verdict(agrees, predictor, model):
+    before = model.get_weights()
+    return {
+        VERDICT: agrees(predictor, model),
+        MOVED: not all(map(np.array_equal, before, model.get_weights())),
+    }
+
+
+def _rows(features):
+    return np.random.default_rng(1).standard_normal((20, features)).astype(np.float32)
+
+
+def _careless(rows=_rows, training=False, same=lambda y, right: np.allclose(y, right, atol=1e-4)):
+    """An agrees with slips: other rows, Keras in training mode, another comparison."""
+
+    def agrees(predictor, model):
+        weights = model.get_weights()
+        x = rows(len(weights[0]))
+        return same(predictor(x, weights, 0.001), outputs(model, x, training))
+
+    return agrees
+
+
+def _both_ways(**slips):
+    """Such a test, with the shapes compared too and without."""
+    unlike = _careless(**slips)
+    return unlike, lambda predictor, model: unlike(_flat_refused(predictor), model)
+
+
+def _flat_refused(predictor):
+    def with_two_axes(*arguments):
+        y = predictor(*arguments)
+        return y if y.ndim == 2 else np.full(len(y), np.nan)
+
+    return with_two_axes
+
+
+@code(
+    en="Write a test: `agrees(predictor, model)` returns `True` if `predictor(x, weights, epsilon)` predicts what the "
+    "Keras `model` predicts, otherwise `False`. You choose the rows `x` yourself; `weights` are those of "
+    "`model.get_weights()`, epsilon is 0.001. The trained model has two blocks and one output unit; take the number of "
+    "features from it. Rounding in float32 is no fault; a shape other than `(N, 1)` is one. Your test is given right "
+    "predictors and predictors with one fault each.",
+    zh="编写一个测试：如果 `predictor(x, weights, epsilon)` 的预测与 Keras 模型 `model` 相同，"
+    "`agrees(predictor, model)` 就返回 `True`，否则返回 `False`。数据 `x` 由你自己选；`weights` 就是 "
+    "`model.get_weights()` 给出的列表，epsilon 取 0.001。训练好的模型有两个模块和一个输出单元；特征数要从模型里读取。"
+    "float32 的舍入误差不算错；形状不是 `(N, 1)` 则算错。你的测试会遇到正确的预测代码，"
+    "也会遇到各有一处错误的预测代码。",
+    returns=("agrees",),
+    seconds=30,
+    cases=[
+        _verdict_case("a right predictor in float64", "float64 的正确预测代码", _in_double),
+        _verdict_case(
+            "a right predictor in float32", "float32 的正确预测代码", lambda *given: np.float32(_in_double(*given))
+        ),
+        _verdict_case("predictions slightly too high", "预测略微偏高", _flat(output=lambda y: y + 0.02)),
+        _verdict_case("the same prediction for every row", "每一行的预测都一样", _flat(output=_ones)),
+        _verdict_case("a fault in one block", "一个模块里有错", _flat(skipped=(1,))),
+        _verdict_case("a fault in both blocks", "两个模块里都有错", _flat(norms=(_by_variance, _by_variance))),
+        _verdict_case("features in the wrong order", "特征的顺序不对", _features_exchanged),
+        _verdict_case(
+            "errors that cancel on average",
+            "平均起来相互抵消的误差",
+            _flat(output=lambda y: y + np.linspace(-1, 1, len(y))[:, None]),
+        ),
+        _verdict_case("rows in the wrong order", "各行的顺序不对", _flat(output=lambda y: y[::-1])),
+        _verdict_case("predictions of shape `(N,)`", "预测的形状是 `(N,)`", _flat(output=lambda y: y[:, 0])),
+    ],
+    misconceptions=[
+        Misconception(
+            "tolerance too large",
+            _both_ways(same=lambda y, right: np.allclose(y, right, atol=0.1)),
+            en="A predictor whose predictions are all slightly too high passes your test. Compare your tolerance with "
+            "the differences that rounding makes.",
+            zh="有一份预测代码的预测都略微偏高，却通过了你的测试。请把你允许的误差与舍入造成的差别比一比。",
+        ),
+        Misconception(
+            "compared in training mode",
+            _careless(training=True),
+            en="You compare with the model in training mode, and its moving statistics change while you look. In which "
+            "mode does a network predict?",
+            zh="你比较的是训练模式下的模型，比较时它的移动统计量还在变。网络做预测时用的是哪种模式？",
+        ),
+        Misconception(
+            "(N,) minus (N, 1)",
+            _careless(same=lambda y, right: np.allclose(y, right[:, 0], atol=1e-4)),
+            en="Right predictors fail your test, and one that returns shape `(N,)` passes. What shape does the "
+            "difference of `(N, 1)` and `(N,)` have?",
+            zh="正确的预测代码没有通过你的测试，返回形状 `(N,)` 的却通过了。`(N, 1)` 与 `(N,)` 相减，差的形状是什么？",
+        ),
+        Misconception(
+            "equality to the last digit",
+            _careless(same=np.array_equal),
+            en="Right predictors fail your test too. The same sum, computed in two ways, differs in its last digits; "
+            "what does your test ask of those?",
+            zh="正确的预测代码也没有通过你的测试。同一个和，用两种方式计算，末几位会不同；你的测试对这几位有什么要求？",
+        ),
+        Misconception(
+            "only means compared",
+            _both_ways(same=lambda y, right: abs(y.mean() - right.mean()) < 1e-4),
+            en="A predictor with errors that cancel on average passes your test. How many numbers do you compare in "
+            "the end?",
+            zh="有一份预测代码的误差平均起来相互抵消，它通过了你的测试。你最后比较了几个数？",
+        ),
+        Misconception(
+            "rows without differences",
+            (
+                *_both_ways(rows=lambda features: np.zeros((5, features))),
+                *_both_ways(rows=lambda features: np.ones((5, features))),
+            ),
+            en="A predictor that takes the features in the wrong order passes your test. What must differ within your "
+            "rows for this to show?",
+            zh="有一份预测代码把特征的顺序弄反了，却通过了你的测试。你选的数据里，什么必须不同，这个错误才会显出来？",
+        ),
+        Misconception(
+            "one row only",
+            _both_ways(rows=lambda features: _rows(features)[:1]),
+            en="A predictor that mixes up the rows passes your test: it is shown one row only, or one row at a time.",
+            zh="有一份预测代码把各行的顺序弄乱了，却通过了你的测试：你只给了它一行，或者每次只给一行。",
+        ),
+        Misconception(
+            "shape not compared",
+            _careless(same=lambda y, right: np.allclose(y.ravel(), right.ravel(), atol=1e-4)),
+            en="A predictor that returns shape `(N,)` passes your test. Its numbers are right, but together with "
+            "targets of shape `(N, 1)` they become a table of N times N.",
+            zh="返回形状 `(N,)` 的预测代码通过了你的测试。它的数是对的，但与形状为 `(N, 1)` 的目标一起运算，就会变成 "
+            "N 行 N 列的表。",
+        ),
+    ],
+    hints=[
+        (
+            "Think like an opponent: for the rows that you have chosen, which wrong predictor would still give the "
+            "right numbers?",
+            "站在对手的角度想一想：对你选的这些行，什么样的错误代码仍能算出正确的数？",
+        ),
+        (
+            "Draw a few rows at random, let the predictor and the model predict them, and compare row by row. How "
+            "large is the difference for a predictor that you know to be right?",
+            "随机生成几行数据，让预测代码和模型都做预测，再逐行比较。换成一份已知正确的预测代码，差别有多大？",
+        ),
+        (
+            "Before you compare numbers, compare shapes: NumPy combines `(N,)` and `(N, 1)` without complaint.",
+            "比较数之前，先比较形状：`(N,)` 与 `(N, 1)` 放在一起，NumPy 不会报错。",
+        ),
+    ],
+    analysis=(
+        "Several random rows, all different, compared one by one in inference mode, with a tolerance for rounding and "
+        "nothing more. Zeros hide a wrong order of the features, a single row hides a wrong order of the rows, means "
+        "hide errors that cancel. A wide tolerance hides a small constant error. The shapes are compared too, because "
+        "broadcasting accepts what does not fit.",
+        "随机生成几行数据，各不相同，在推断模式下逐行比较，允许的误差只留给舍入。数据全是零，看不出特征的顺序不对；"
+        "只有一行，看不出各行的顺序不对；只比平均值，看不出相互抵消的误差；允许的误差太大，看不出多加了一个小常数。"
+        "形状也要比较，因为有了广播，不匹配的数组也能一起运算。",
+    ),
+)
+def agrees(predictor, model):
+    import keras
+
+    x = np.random.default_rng(0).normal(size=(20, model.input_shape[-1])).astype("float32")
+    expected = keras.ops.convert_to_numpy(model(x))
+    y = predictor(x, model.get_weights(), 0.001)
+    return y.shape == expected.shape and np.allclose(y, expected, atol=1e-4)
+
+
 # --- mended_snippet ---
 
 SNIPPET = """\
@@ -329,20 +549,6 @@ def mended_snippet(x, weights, epsilon):
     z = h @ w3 + b3
     return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
 """
-
-
-def _flat(*args, norms=(), **slips):
-    """A mended_snippet with slips; norms : that of the first and of the second block."""
-
-    def mended(x, weights, epsilon):
-        left = list(norms)
-
-        def norm(*arguments):
-            return (left.pop(0) if left else _normalised)(*arguments)
-
-        return _net(*args, norm=norm, **slips)(x, *_grouped(weights), epsilon)
-
-    return mended
 
 
 def _flat_case(rng, rows, sizes, epsilon):
@@ -358,11 +564,11 @@ _STILL_VARIANCE = ((_by_variance, _by_variance), (_by_variance, _normalised), (_
 
 
 @code(
-    en="The learner's predictor below, for two blocks, does not predict what Keras does. Mend it: `mended_snippet(x, "
+    en="The learner's predictor, for two blocks, does not predict what Keras does. Mend it: `mended_snippet(x, "
     "weights, epsilon)` gets rows `(N, D)` and the flat list of `get_weights()` and returns `y` `(N, 1)`, the "
     "prediction of the trained network in inference mode. It has three bugs; after each check you are told of one that "
     "is left.",
-    zh="下面是一位学习者为两个模块写的预测代码，结果与 Keras 不一致。请修好它：`mended_snippet(x, weights, epsilon)` "
+    zh="那位学习者为两个模块写的预测代码，结果与 Keras 不一致。请修好它：`mended_snippet(x, weights, epsilon)` "
     "接收形状为 `(N, D)` 的数据和 `get_weights()` 的列表，返回 `y` `(N, 1)`，即训练好的网络在推断模式下的预测。其中"
     "有三处错误；每次检查都会指出剩下的错误中的一处。",
     given=SNIPPET,
@@ -516,11 +722,11 @@ def _deviations(fold):
 @code(
     en="Write `fold_batch_norm(gamma, beta, moving_mean, moving_variance, kernel, bias, epsilon)`, which returns "
     "`kernel, bias`. In inference mode a batch normalization over C units is followed by a dense layer with `kernel` "
-    "`(C, K)` and `bias` `(K,)`, with nothing between them but dropout. The new `kernel` and `bias`, in the same "
+    "`(C, K)` and `bias` `(K,)`, with nothing between them. The new `kernel` and `bias`, in the same "
     "shapes, belong to a dense layer that on its own computes what the two layers computed together.",
     zh="编写 `fold_batch_norm(gamma, beta, moving_mean, moving_variance, kernel, bias, epsilon)`，返回 `kernel, bias`。"
-    "推断模式下，对 C 个单元做批量归一化，后面紧接一个全连接层，其 `kernel` 为 `(C, K)`，`bias` 为 `(K,)`，中间最多"
-    "只有暂退法。新的 `kernel` 和 `bias` 形状不变，属于这样一个全连接层：它单独算出的结果，与原来两层一起算出的相同。",
+    "推断模式下，对 C 个单元做批量归一化，后面紧接一个全连接层，其 `kernel` 为 `(C, K)`，`bias` 为 `(K,)`，中间什么也"
+    "没有。新的 `kernel` 和 `bias` 形状不变，属于这样一个全连接层：它单独算出的结果，与原来两层一起算出的相同。",
     returns=("kernel", "bias"),
     cases=[
         Case("5 units, then 3", "5 个单元，然后 3 个", lambda rng: _behind(rng, 5, 3, 0.001, 0.01)),
@@ -594,9 +800,9 @@ def _deviations(fold):
         ),
     ],
     analysis=(
-        "Batch normalization in inference mode is a scale and a shift for each unit, and a dense layer may follow "
-        "without a nonlinearity in between, so both together are one dense layer. The scale belongs to the rows of "
-        "the `kernel`; the shift goes through the old `kernel` into the `bias`. Frequent mistakes: columns scaled "
+        "Batch normalization in inference mode is a scale and a shift for each unit, and nothing nonlinear stands "
+        "between it and the dense layer behind it, so both together are one dense layer. The scale belongs to the rows "
+        "of the `kernel`; the shift goes through the old `kernel` into the `bias`. Frequent mistakes: columns scaled "
         "instead of rows, which raises an error only if the `kernel` is not square, and the `bias` left as it was.",
         "推断模式下，批量归一化就是对每个单元做一次缩放和一次平移；后面的全连接层与它之间没有非线性，所以两层合起来就是"
         "一个全连接层。缩放作用于 `kernel` 的行，平移通过原来的 `kernel` 进入 `bias`。常见错误：缩放了列而不是行，这"
@@ -869,11 +1075,11 @@ def _only_the_last(blocks, output):
     ],
     analysis=(
         "The ReLU stands between a dense layer and its batch normalization, so folding goes forward, into the next "
-        "dense layer, where only dropout stands between, which does nothing in inference mode. Four vectors a block "
+        "dense layer, with nothing between. Four vectors a block "
         "disappear and the predictions stay. Frequent mistakes: folding into the layer before, and copying the dense "
         "weights as they are.",
-        "全连接层与它的批量归一化之间有 ReLU，所以要向后合并进下一个全连接层；那里中间只有暂退层，"
-        "它在推断模式下什么也不做。每个模块少了四个向量，预测不变。常见错误：合并进前面的层；"
+        "全连接层与它的批量归一化之间有 ReLU，所以要向后合并进后一个全连接层，"
+        "两者之间什么也没有。每个模块少了四个向量，预测不变。常见错误：合并进前面的层；"
         "原样照搬各全连接层的权重。",
     ),
 )

@@ -241,9 +241,9 @@ def _no_norm_at_inference(x, weights, rate, rng, training):
     ],
     hints=[
         (
-            "You have all the parts: the functions of lessons 01, 04 and 05, in `helpers.scratch` too. Write one block "
+            "You have all the parts: the functions of units 01, 04 and 05, in `helpers.scratch` too. Write one block "
             "first, then a loop around it.",
-            "各个部分你都有了：第 01、04、05 课里写过的函数，`helpers.scratch` 里也有。"
+            "各个部分你都有了：第 01、04、05 单元的练习里写过的函数，`helpers.scratch` 里也有。"
             "先写一个模块，再在外面套上循环。",
         ),
         (
@@ -844,7 +844,7 @@ def results_table():
     en="Red wine, standardised, the repeated rows taken out, and a small network trained with several seeds: without "
     "either layer, with dropout, with batch normalization, or with both. Which variant has the smallest validation "
     "error, and how does its lead over the plain network compare with the spread between the seeds?",
-    zh="标准化的红酒数据，去掉了重复的行；一个小网络，用几个随机种子训练：什么都不加、"
+    zh="标准化的红酒数据，去掉了重复行；一个小网络，用几个随机种子训练：什么都不加、"
     "只加暂退法、只加批量归一化、两种层"
     "都加。哪个变体的验证误差最小？它领先什么都不加的网络的幅度，与不同随机种子之间的离散程度相比如何？",
     choices={

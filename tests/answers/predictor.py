@@ -150,6 +150,69 @@ def softmax(y):
     return np.exp(y) / np.sum(np.exp(y), axis=1, keepdims=True)
 
 
+# --- agrees ---
+
+
+def grid(features):
+    return np.linspace(-2, 2, 8 * features).reshape(8, features) ** 2
+
+
+def by_predict(predictor, model):
+    x = np.random.default_rng(5).uniform(-2, 2, (7, model.get_weights()[0].shape[0]))
+    y, expected = predictor(x, model.get_weights(), 1e-3), model.predict(x, verbose=0)
+    return bool(np.shape(y) == (7, 1) and np.abs(y - expected).max() < 1e-5)
+
+
+def with_default_tolerance(predictor, model):
+    x = grid(model.input_shape[1])
+    right = model.predict(x, batch_size=3, verbose=0)
+    mine = predictor(x, model.get_weights(), 0.001)
+    if mine.shape != right.shape:
+        return False
+    return np.isclose(mine, right).all()
+
+
+def asserting(predictor, model):
+    x = np.random.default_rng(9).normal(size=(50, model.inputs[0].shape[1]))
+    try:
+        np.testing.assert_allclose(predictor(x, model.get_weights(), 0.001), np.asarray(model(x)), rtol=1e-3)
+    except AssertionError:
+        return False
+    return True
+
+
+def with_keras(predictor, model):
+    x = keras.random.normal((12, model.input_shape[-1]), seed=3)
+    y = keras.ops.convert_to_tensor(predictor(keras.ops.convert_to_numpy(x), model.get_weights(), 0.001), "float32")
+    expected = model(x, training=False)
+    return tuple(y.shape) == tuple(expected.shape) and keras.ops.all(keras.ops.abs(y - expected) < 0.01)
+
+
+def row_by_row(predictor, model):
+    x = np.eye(model.input_shape[-1]) * 2 + 1
+    together = predictor(x, model.get_weights(), 0.001)
+    expected = model.predict_on_batch(x)
+    pairs = zip(together.tolist(), expected.tolist(), strict=True)
+    return all(isinstance(one, list) and abs(one[0] - two[0]) < 1e-3 for one, two in pairs)
+
+
+def tested(rows=grid, training=False, same=lambda y, right: np.abs(y - right).max() < 1e-3, shapes=True):
+    def test(predictor, model):
+        x = rows(model.input_shape[-1])
+        right = np.asarray(model(x, training=training))
+        y = predictor(x, model.get_weights(), 0.001)
+        return (not shapes or y.shape == right.shape) and bool(same(y, right))
+
+    return test
+
+
+def one_at_a_time(predictor, model):
+    x, weights = grid(model.input_shape[-1]), model.get_weights()
+    y = np.concatenate([predictor(row[None], weights, 0.001) for row in x])
+    right = model.predict(x, verbose=0)
+    return y.shape == right.shape and np.allclose(y, right, atol=1e-3)
+
+
 # --- mended_snippet ---
 
 BUGS = {
@@ -401,6 +464,7 @@ def overwritten(model):
 RIGHT = {
     "extract_parameters": [with_pop, comprehension, zipped, grouped_iterator, recursive, named_in_float32],
     "predict": [loops, with_scratch, scale_and_shift, float32, recursive_predict, Predictor(), slipped()],
+    "agrees": [by_predict, with_default_tolerance, asserting, with_keras, row_by_row, tested()],
     "mended_snippet": [
         snippet(*BUGS),
         flat(loops),
@@ -454,6 +518,41 @@ WRONG = {
             slipped(last=lambda y: 1 / (1 + np.exp(-y))),
             slipped(last=np.abs),
         ],
+    },
+    "agrees": {
+        "tolerance too large": [
+            tested(same=lambda y, right: np.abs(y - right).mean() < 0.05),
+            tested(same=lambda y, right: np.allclose(y, right, rtol=0.05)),
+            tested(same=lambda y, right: np.allclose(y, right, atol=0.3), shapes=False),
+        ],
+        "compared in training mode": [tested(training=True), tested(training=True, shapes=False)],
+        "(N,) minus (N, 1)": [
+            tested(same=lambda y, right: np.abs(y - right.squeeze()).max() < 1e-3, shapes=False),
+            tested(same=lambda y, right: np.allclose(right.flatten(), y, atol=1e-5), shapes=False),
+        ],
+        "equality to the last digit": [
+            tested(same=lambda y, right: (y == right).all()),
+            tested(same=lambda y, right: np.abs(y - right).sum() == 0),
+        ],
+        "only means compared": [
+            tested(same=lambda y, right: abs(np.mean(y) - np.mean(right)) < 1e-3),
+            tested(same=lambda y, right: np.isclose(y.mean(), right.mean()), shapes=False),
+            tested(same=lambda y, right: abs((y - right).mean()) < 1e-3),
+        ],
+        "rows without differences": [
+            tested(rows=lambda features: np.zeros((3, features))),
+            tested(rows=lambda features: np.ones((10, features)), shapes=False),
+            tested(rows=lambda features: np.full((4, features), 0.5)),
+        ],
+        "one row only": [
+            tested(rows=lambda features: grid(features)[:1]),
+            tested(rows=lambda features: np.arange(features)[None] / 2, shapes=False),
+            one_at_a_time,
+        ],
+        "shape not compared": [
+            tested(same=lambda y, right: np.allclose(np.squeeze(y), np.squeeze(right), atol=1e-3), shapes=False),
+        ],
+        None: [lambda predictor, model: True, lambda predictor, model: predictor(grid(3), model.get_weights(), 0.001)],
     },
     "mended_snippet": {
         "softmax on one unit": [*SOFTMAX_LEFT, flat(slipped(last=softmax))],
