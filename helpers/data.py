@@ -18,8 +18,6 @@ import numpy as np
 import pandas as pd
 import pooch
 import requests
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
-from sklearn.preprocessing import StandardScaler
 
 from helpers.language import Bilingual, show_text
 
@@ -88,6 +86,8 @@ def random_split(data, train_size=0.7, seed=0):
     `train_size` is the share of rows in train. Index and attrs are kept.
     Raises DataError for an argument out of range and for too few rows.
     """
+    from sklearn.model_selection import train_test_split  # only here: it takes a second, and not every notebook splits
+
     _check_split(data, train_size, seed)
     _check_count(len(data), "rows", train_size)
     train, validation = train_test_split(data, train_size=train_size, random_state=seed)
@@ -102,6 +102,8 @@ def group_split(data, groups, train_size=0.7, seed=0):
     Index and attrs are kept. Raises DataError for an argument out of range, an unknown column
     and too few groups.
     """
+    from sklearn.model_selection import GroupShuffleSplit
+
     _check_split(data, train_size, seed)
     columns = groups if isinstance(groups, list) else [groups]
     if not columns or any(column not in data.columns for column in columns):
@@ -121,6 +123,8 @@ def standardize(train, *others):
     DataFrames stay DataFrames, float32 stays float32, all else becomes float64. A column that
     is constant in `train` is only shifted. Raises DataError for anything but finite numbers.
     """
+    from sklearn.preprocessing import StandardScaler
+
     tables = {"train": train} | {f"others[{i}]": other for i, other in enumerate(others)}
     for argument, table in tables.items():
         _check_table(argument, table)

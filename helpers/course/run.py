@@ -177,6 +177,8 @@ def _execute(job):
             autosave_cell_every=0,
             # For nbclient, and for this kernel alone: papermill's own `cwd` moves the whole process, with all threads.
             resources={"metadata": {"path": str(job.folder or job.source.parent)}},
+            # No warning that it listens on this machine without encryption.
+            extra_arguments=["--log-level=ERROR"],
             # All outputs are in; waiting for TensorFlow to tidy up takes seconds a notebook.
             shutdown_kernel="immediate",
         )
