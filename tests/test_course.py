@@ -1,6 +1,7 @@
 """The command `course`: build, check and run, on tiny courses whose kernels know no TensorFlow."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -634,6 +635,29 @@ def test_run_reports_kernels_that_do_not_start(tmp_path, monkeypatch):
     assert status == 1
     for name in ("01_stillborn", "02_unheard_of"):
         assert f"{name}, code cell 1 (seed = 0): kernel died: " in said
+
+
+FORKED = """\
+import sys
+
+print(*(name in sys.modules for name in ("keras", "sklearn.ensemble")))
+import multiprocessing, matplotlib
+
+print(multiprocessing.get_start_method(), matplotlib.get_backend())
+"""
+
+
+def test_kernels_are_forked_from_a_process_that_has_the_imports(elsewhere, tmp_path):
+    """Only on Linux; and what a cell sees and starts is otherwise as in any kernel."""
+    write_notebook(tmp_path / "01_forked.ipynb", FORKED)
+    status, said = course(tmp_path, "run", "--output", tmp_path / "run")
+    assert status == 0, said
+    imported = sys.platform == "linux"
+    usual = multiprocessing.get_context().get_start_method()
+    backend = "module://matplotlib_inline.backend_inline"
+    shown = printed(code_cells(read(tmp_path / "run/01_forked.ipynb"))[1]).splitlines()
+    assert shown[0] == f"{imported} {imported}"
+    assert shown[1].replace(backend, "inline") == f"{usual} inline"
 
 
 def test_run_without_notebooks(elsewhere, tmp_path):

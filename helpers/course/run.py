@@ -14,13 +14,16 @@ import nbformat
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError
+from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from helpers import claims as claim_records
 from helpers import data as data_records
+from helpers.course.kernels import forked
 from helpers.exercises.engine.progress import MEMORY
 
 PASSED, FAILED, TIMED_OUT, DIED, BROKEN = "passed", "failed", "timed out", "kernel died", "claim broken"
+_ENGINE = "course"
 _PAPERMILL_TAGS = {"injected-parameters", "papermill-error-cell-tag"}
 # Colours of a traceback, and what XML cannot hold.
 _CONTROL_CODES = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -99,7 +102,7 @@ def run_all(jobs, workers):
     Threads are enough: every notebook has a process of its own, its kernel.
     """
     workers = max(1, min(workers, len(jobs)))
-    with _kernel_environment(workers), ThreadPoolExecutor(workers) as executor:
+    with _kernel_environment(workers), forked(), ThreadPoolExecutor(workers) as executor:
         for future in as_completed([executor.submit(run_notebook, job) for job in jobs]):
             yield future.result()
 
@@ -171,6 +174,7 @@ def _execute(job):
             job.source,
             job.output,
             parameters=job.parameters,
+            engine_name=_ENGINE,
             progress_bar=job.progress,
             execution_timeout=job.timeout,
             start_timeout=120,
@@ -193,6 +197,29 @@ def _execute(job):
     return PASSED, None
 
 
+class _SaveOnceASecond(NBClientEngine):
+    """papermill's own engine; but writing a notebook with its figures before and after every cell takes its time."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, **kwargs):
+        save, saved = nb_man.save, time.monotonic()
+
+        def save_now_and_then(**arguments):
+            nonlocal saved
+            if time.monotonic() - saved > 1:
+                save(**arguments)
+                saved = time.monotonic()
+
+        nb_man.save = save_now_and_then
+        try:
+            super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+        finally:
+            save()
+
+
+papermill_engines.register(_ENGINE, _SaveOnceASecond)
+
+
 def _matches(known, name):
     return known.startswith(name) or known.rpartition("/")[2].startswith(name)
 
@@ -203,6 +230,8 @@ def _kernel_environment(workers):
     share = str(max(1, (os.cpu_count() or 1) // workers))
     settings = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), share)
     settings["COURSE_PROGRESS"] = MEMORY
+    # As a kernel sets it; but matplotlib reads it once, when it is imported, and in a forked kernel that was before.
+    settings["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
