@@ -18,7 +18,7 @@ from helpers.course.check import IGNORED_TAG
 from helpers.course.cli import main
 from helpers.data import DataError, load_dataset
 
-LESSON = "06_red_wine"
+LESSON = "01_dense_layers"
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 RULES = (ROOT / "tests/nbval_sanitize.cfg").read_text(encoding="utf-8")
 
