@@ -22,7 +22,8 @@ def forked():
     """Let this process start its kernels by forking, where the system can (Linux)."""
     factory = KernelProvisionerFactory.instance()
     before = factory.default_provisioner_name
-    if sys.platform == "linux":
+    # An installation from before the name was declared does not know it.
+    if sys.platform == "linux" and _NAME in factory.provisioners:
         factory.default_provisioner_name = _NAME
     try:
         yield
