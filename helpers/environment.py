@@ -41,6 +41,12 @@ def check_environment():
     _show(_rows())
 
 
+def library_versions():
+    """Return {name: version} of Python and of those libraries that a reader meets by name and that are installed."""
+    found = {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES}
+    return {name: version for name, version in found.items() if version}
+
+
 def _rows():
     course = metadata.metadata(_COURSE)
     asked = [Requirement(line) for line in course.get_all("Requires-Dist")]

@@ -12,13 +12,12 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
-from click.testing import CliRunner
+from tiny import CLAIM, course, printed, read, write_notebook
 
 import helpers.course.build
 from helpers.course import ROOT
-from helpers.course.cli import main
 from helpers.course.languages import markdown_problems
-from helpers.course.run import code_cells
+from helpers.course.notebooks import code_cells
 from helpers.course.sources import targets
 from helpers.exercises import start_here
 
@@ -94,12 +93,6 @@ except NotImplementedError:
 ```
 """
 
-CLAIM = """\
-from helpers import claim
-
-claim({holds}, en="Water is wet.", zh="水是湿的。", value=0.5)
-"""
-
 # The last code cell of a lesson that must not be built, and what the message says of it.
 REFUSED = {
     "failing cell": ("1 / 0", "failed: division by zero"),
@@ -127,19 +120,6 @@ def write_sources(notebooks, **sources):
     for name, text in sources.items():
         (notebooks / "source" / f"{name}.md").write_text(text, encoding="utf-8")
     return notebooks
-
-
-def course(notebooks, *arguments):
-    result = CliRunner().invoke(main, ["--notebooks", str(notebooks), *map(str, arguments)], catch_exceptions=False)
-    return result.exit_code, result.output
-
-
-def read(path):
-    return nbformat.read(path, as_version=4)
-
-
-def printed(cell):
-    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
 
 
 def bytes_of(notebooks):
@@ -418,17 +398,6 @@ def test_check_goes_on_after_a_notebook_that_cannot_be_read(built, tmp_path):
 # --- run ---
 
 
-def write_notebook(path, *code, parameters="seed = 0", kernel="python3"):
-    cells = [
-        nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
-        *map(nbformat.v4.new_code_cell, code),
-    ]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
-
-
 BELL_AND_COLOUR = "raise ValueError('\\x1b[31mred\\x1b[0m, a bell \\x07 & <b>')"
 # Cells of a notebook after its parameters, the status, the number of the cell at fault, the failure in its sentence.
 FAILURES = {
@@ -530,9 +499,11 @@ def test_run_counts_claims(name, states, everything):
     assert [claim["status"] for claim in facts["claims"]] == states
     row = next(line for line in everything.said.splitlines() if line.startswith("│") and name in line)
     columns = [column.strip() for column in row.strip("│").split("│")]
-    assert columns[4:6] == [f"{states.count('held')}/{len(states)}", str(states.count("not checked"))]
+    assert columns[5:7] == [f"{states.count('held')}/{len(states)}", str(states.count("not checked"))]
     results = [[result.tag for result in case] for case in suite.findall("testcase")[1:]]
-    assert results == [{"held": [], "broken": ["failure"], "not checked": ["skipped"]}[state] for state in states]
+    assert results == [
+        {"held": ["system-out"], "broken": ["failure"], "not checked": ["skipped"]}[state] for state in states
+    ]
     assert suite.get("skipped") == str(states.count("not checked"))
     assert suite.get("tests") == str(1 + len(states))
 
@@ -577,7 +548,7 @@ def test_run_passes_types_parameters_and_gives_one_notebook_all_cores(elsewhere,
     assert "OMP_NUM_THREADS" not in os.environ
     assert [message for message in caplog.messages if "arameter" in message or "parse" in message] == []
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "01_tiny.ipynb", "report.html", "report.json", "report.xml",
+        "01_tiny.ipynb", "record.jsonl", "report.html", "report.json", "report.xml",
     }  # fmt: skip
     facts = json.loads((tmp_path / "run/report.json").read_text(encoding="utf-8"))
     assert facts["passed"] is True and facts["notebooks"][0]["cells_run"] == 3

@@ -9,7 +9,7 @@ import pytest
 
 import helpers.language
 from helpers.course import NOTEBOOKS, ROOT
-from helpers.course.run import code_cells, figures, records
+from helpers.course.notebooks import code_cells, figures, records
 from helpers.exercises import UNITS, questions
 from helpers.exercises.engine.feedback import MIME_TYPE
 from helpers.exercises.engine.question import Prediction

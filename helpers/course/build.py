@@ -7,7 +7,9 @@ import re
 import nbformat
 
 from helpers.course import BUILD
-from helpers.course.run import PASSED, Job, code_cells, figures, records, run_all
+from helpers.course.executors import run_all
+from helpers.course.notebooks import code_cells, figures, records
+from helpers.course.run import PASSED, Job
 from helpers.course.sources import source_files, targets
 from helpers.data import MIME_TYPE as DATA_RECORD
 from helpers.data import default_source
@@ -60,7 +62,7 @@ def _executed(target, timeout):
     folder.mkdir(parents=True, exist_ok=True)
     blank, output = folder / f"{target.path.stem}.source.ipynb", folder / target.path.name
     nbformat.write(target.notebook, blank)
-    (result,) = run_all([Job(target.path.stem, blank, output, timeout=timeout, folder=target.path.parent)], workers=1)
+    (result,) = run_all([Job(target.path.stem, blank, output, timeout=timeout, folder=target.path.parent)])
     if result.status != PASSED:
         where = f"code cell {result.failure['cell']}"
         raise BuildError(f"{target.path.name}, {where}: {result.status}: {result.failure['message']}; see {output}")

@@ -1,18 +1,19 @@
-"""Is every built notebook what its source says, executed, quiet, comparable and the same in both languages?"""
+"""Is every built notebook what its source says, executed, quiet, comparable, counted, the same in both languages?"""
 
 import nbformat
 
 from helpers.course.build import KEPT_METADATA, SWITCH_TAG
 from helpers.course.languages import notebook_problems
-from helpers.course.run import code_cells
+from helpers.course.notebooks import code_cells
 from helpers.course.sources import source_files, targets
+from helpers.course.sweep import table_problems
 
 IGNORED_TAG = "nbval-ignore-output"
 
 
 def check(notebooks, names=()):
     """Yield (notebook or source name, problem) for all that is wrong; nothing when all is well."""
-    expected = set()
+    expected, sound = set(), {}
     if not source_files(notebooks):
         yield notebooks.name, "has no source: a lesson is written in source/NN_topic.md"
     for source in source_files(notebooks, names):
@@ -23,8 +24,11 @@ def check(notebooks, names=()):
         for target in built:
             expected.add(target.path)
             name = target.path.relative_to(notebooks).as_posix()
-            for problem in _target_problems(target):
-                yield name, problem
+            problems = list(_target_problems(target))
+            yield from ((name, problem) for problem in problems)
+            if target.executed and not problems:
+                sound[name.removesuffix(".ipynb")] = target.path
+    yield from table_problems(notebooks, sound, whole=not names)
     if not names:
         for path in sorted(notebooks.rglob("*.ipynb")):
             if path not in expected and ".ipynb_checkpoints" not in path.parts:

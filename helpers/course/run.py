@@ -1,12 +1,10 @@
-"""Run notebooks headlessly and say of each what happened: time, cells, claims, the first failure."""
+"""Run one notebook headlessly and say what happened: time, memory, cells, claims, the first failure."""
 
-import ast
 import contextlib
 import logging
 import os
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,17 +12,19 @@ import nbformat
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError
-from papermill.engines import NBClientEngine, papermill_engines
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from helpers import claims as claim_records
 from helpers import data as data_records
-from helpers.course.kernels import forked
-from helpers.exercises.engine.progress import MEMORY
+from helpers.course import kernels
+from helpers.course.notebooks import code_cells, records, sections
 
-PASSED, FAILED, TIMED_OUT, DIED, BROKEN = "passed", "failed", "timed out", "kernel died", "claim broken"
+PASSED, FAILED, BROKEN = "passed", "failed", "claim broken"
+TIMED_OUT, DIED, OUT_OF_MEMORY = "timed out", "kernel died", "out of memory"
+INTERRUPTED, NOT_RUN = "interrupted", "not run"
 _ENGINE = "course"
-_PAPERMILL_TAGS = {"injected-parameters", "papermill-error-cell-tag"}
 # Colours of a traceback, and what XML cannot hold.
 _CONTROL_CODES = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -34,9 +34,13 @@ logging.getLogger("papermill").setLevel(logging.ERROR)
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to run. `timeout` is the limit for each cell, in seconds.
+    """One notebook to run; plain values only, so that it can be sent to another process.
 
+    timeout : limit for each cell, in seconds.
+    memory : limit for the kernel and all it starts, in bytes of resident memory.
+    threads : cores for this kernel.
     folder : where its kernel starts, so that relative paths mean what they mean in JupyterLab; None: beside `source`.
+    run : what `kernels.stop` calls the run to which the job belongs.
     """
 
     name: str
@@ -44,13 +48,22 @@ class Job:
     output: Path
     parameters: dict = field(default_factory=dict)
     timeout: float = 600
-    progress: dict | bool = False
+    memory: float = 4e9
+    threads: int = 1
     folder: Path | None = None
+    run: str = ""
 
 
 @dataclass
 class Result:
-    """What became of a job; plain values only, so that it can be written as JSON or sent to another process."""
+    """What became of a job; plain values only, so that it can be written as JSON or sent to another process.
+
+    peak_memory : bytes, of the kernel and all it started; 0 where no kernel ran.
+    claims : the records of `helpers.claims`, each with its code cell (from 1) and the heading above it.
+    data : {name of a data set: "real" or "simulated"}.
+    failure : what stopped it (error, message, traceback) and where (cell, section, source; cell 0: in no cell).
+    reused : when the result was recorded, if it is that of an earlier run.
+    """
 
     name: str
     status: str
@@ -58,190 +71,164 @@ class Result:
     cells: int
     cells_run: int
     output: str
+    parameters: dict = field(default_factory=dict)
+    peak_memory: int = 0
     claims: list = field(default_factory=list)
     data: dict = field(default_factory=dict)
     failure: dict | None = None
+    reused: str | None = None
 
     def as_dict(self):
         return asdict(self)
 
 
-def find_notebooks(notebooks, names=()):
-    """{name: path} of the built notebooks whose name begins with one of `names` (all for none).
+def run_notebook(job, tell=lambda name, cell, line: None):
+    """Run one notebook and return its Result; whatever happens in it, the notebook so far is at `job.output`.
 
-    A lesson is named `06_red_wine`, its companions `exercises/06_red_wine` and `solutions/06_red_wine`,
-    a template `templates/08_one_run`.
-    Raises ValueError for a name that matches nothing, and when nothing is built.
+    tell : called with the job's name, the number of each code cell when it starts, and the cell's first line.
     """
-    folders = ("", "exercises", "solutions", "templates")
-    found = {
-        path.relative_to(notebooks).with_suffix("").as_posix(): path
-        for folder in folders
-        for path in sorted((notebooks / folder).glob("*.ipynb"))
-    }
-    if not found:
-        raise ValueError(f"there is no notebook in {notebooks}: build them first")
-    for name in names:
-        if not any(_matches(known, name) for known in found):
-            raise ValueError(f"no notebook begins with {name!r}; there are {', '.join(found)}")
-    return {known: path for known, path in found.items() if not names or any(_matches(known, n) for n in names)}
-
-
-def check_parameters(path, parameters):
-    """Raise ValueError for a parameter that the notebook does not declare; papermill itself only warns."""
-    known = _declared_parameters(nbformat.read(path, as_version=4))
-    unknown = sorted(set(parameters) - known)
-    if unknown:
-        has = ", ".join(sorted(known)) or "none"
-        raise ValueError(f"{path.stem} has no parameter {', '.join(unknown)}; it has {has}")
-
-
-def run_all(jobs, workers):
-    """Run the jobs in `workers` threads and yield each Result as it comes.
-
-    Threads are enough: every notebook has a process of its own, its kernel.
-    """
-    workers = max(1, min(workers, len(jobs)))
-    with _kernel_environment(workers), forked(), ThreadPoolExecutor(workers) as executor:
-        for future in as_completed([executor.submit(run_notebook, job) for job in jobs]):
-            yield future.result()
-
-
-def run_notebook(job):
-    """Run one notebook and return its Result; whatever happens in it, the notebook so far is at `job.output`."""
-    job.output.parent.mkdir(parents=True, exist_ok=True)
+    if kernels.is_stopped(job.run):
+        return not_run(job, "the run was stopped before this notebook began")
+    execution = _Execution(job, tell)
     started = time.monotonic()
-    status, failure = _execute(job)
+    status, failure = _execute(job, execution)
     seconds = time.monotonic() - started
-    code = code_cells(nbformat.read(job.output, as_version=4))
+    notebook = execution.notebook
+    code, headings = code_cells(notebook), sections(notebook)
     executed = sum(cell.execution_count is not None for cell in code)
-    claims = records(code, claim_records.MIME_TYPE)
+    claims = [{"section": headings[record["cell"] - 1], **record} for record in records(code, claim_records.MIME_TYPE)]
     data = {record["name"]: record["source"] for record in records(code, data_records.MIME_TYPE)}
     if failure:
-        failure |= _where(code)
-    elif broken := [claim for claim in claims if claim["status"] == "broken"]:
-        status, number = BROKEN, broken[0]["cell"]
-        failure = _failure("BrokenClaim", broken[0]["en"]) | {"cell": number, "source": code[number - 1].source}
+        failure |= _where(notebook, _reached(code))
     elif executed < len(code) or any(output.output_type == "error" for cell in code for output in cell.outputs):
         # papermill takes sys.exit() in a cell for a good end; what stands after it never ran.
-        status, failure = FAILED, _failure("SystemExit", "the cell ended the notebook") | _where(code)
-    return Result(job.name, status, seconds, len(code), executed, str(job.output), claims, data, failure)
+        status, failure = FAILED, _failure("SystemExit", "the cell ended the notebook")
+        failure |= _where(notebook, _reached(code))
+    elif broken := [claim for claim in claims if claim["status"] == "broken"]:
+        status, failure = BROKEN, _failure("BrokenClaim", broken[0]["en"]) | _where(notebook, broken[0]["cell"])
+    if error := execution.save():
+        status, failure = FAILED, _failure(type(error).__name__, f"the notebook cannot be saved: {error}") | _NOWHERE
+    return Result(
+        job.name, status, seconds, len(code), executed, str(job.output), job.parameters, execution.peak_memory,
+        claims, data, failure,
+    )  # fmt: skip
 
 
-def code_cells(notebook):
-    """The notebook's own code cells: none that is empty, none that papermill put in."""
-    return [
-        cell
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and cell.source.strip()
-        and not _PAPERMILL_TAGS.intersection(cell.metadata.get("tags", []))
-    ]
+def not_run(job, reason, status=NOT_RUN):
+    """The Result of a job that never came to its first cell."""
+    cells = len(code_cells(nbformat.read(job.source, as_version=4)))
+    failure = _failure("NotRun", reason) | _NOWHERE
+    return Result(job.name, status, 0, cells, 0, str(job.output), job.parameters, failure=failure)
 
 
-def records(code, mime_type):
-    """What the helpers left for programs in the cells' outputs, each record with its cell's number from 1."""
-    return [
-        {"cell": number, **output.data[mime_type]}
-        for number, cell in enumerate(code, start=1)
-        for output in cell.outputs
-        if mime_type in output.get("data", {})
-    ]
+class _Execution:
+    """A notebook while it runs: its cells as they are now, its kernel's memory, its file."""
+
+    def __init__(self, job, tell):
+        self.notebook = nbformat.read(job.source, as_version=4)
+        self._job, self._tell = job, tell
+        self._watch, self._saved = None, time.monotonic()
+
+    def cell_starts(self, client, cell):
+        if self._watch is None:
+            self._watch = kernels.Watch(client.km.provisioner.pid, self._job.memory, self._job.run)
+            self._watch.start()
+        if own := [number for number, other in enumerate(code_cells(self.notebook), start=1) if other is cell]:
+            self._tell(self._job.name, own[0], first_line(cell.source))
+
+    def save_now_and_then(self, **_):
+        """Writing a notebook with its figures before and after every cell takes its time. The end tells of failures."""
+        if time.monotonic() - self._saved > 1:
+            self.save()
+            self._saved = time.monotonic()
+
+    def save(self):
+        """Write the notebook so far in one move; return the OSError that prevented it, or None."""
+        output = self._job.output
+        fresh = output.with_suffix(".ipynb.new")
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(self.notebook, fresh)
+            os.replace(fresh, output)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+            return error
+        return None
+
+    def over(self):
+        if self._watch:
+            self._watch.end()
+
+    @property
+    def peak_memory(self):
+        return self._watch.peak if self._watch else 0
+
+    @property
+    def killed_because(self):
+        return self._watch.reason if self._watch else None
 
 
-def figures(code):
-    """The figures that the cells displayed, as HTML."""
-    markup = ("".join(output.get("data", {}).get("text/html", "")) for cell in code for output in cell.outputs)
-    return [html for html in markup if html.startswith("<figure")]
+class _CourseEngine(Engine):
+    """Runs the cells as papermill's own engine does, for an _Execution that follows them."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, *, execution, environment, client, **_):
+        execution.notebook = nb_man.nb
+        nb_man.save = execution.save_now_and_then
+        client = PapermillNotebookClient(nb_man, kernel_name=kernel_name, **client)
+        client.on_cell_start = lambda cell, cell_index: execution.cell_starts(client, cell)
+        try:
+            client.execute(env=environment)
+        finally:
+            execution.over()
 
 
-def _declared_parameters(notebook):
-    """The names that the cell tagged `parameters` sets; papermill's own reader stumbles over `a = b == c`."""
-    return {
-        node.id
-        for cell in notebook.cells
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
-        for statement in ast.parse(cell.source).body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
+papermill_engines.register(_ENGINE, _CourseEngine)
 
 
-def _execute(job):
+def _execute(job, execution):
     """Let papermill run the job; return (status, failure or None)."""
+    client = {
+        "timeout": job.timeout,
+        "startup_timeout": 120,
+        # For this kernel alone: papermill's own `cwd` moves the whole process, with all threads.
+        "resources": {"metadata": {"path": str(job.folder or job.source.parent)}},
+        # No warning that it listens on this machine without encryption.
+        "extra_arguments": ["--log-level=ERROR"],
+        # All outputs are in; waiting for TensorFlow to tidy up takes seconds a notebook.
+        "shutdown_kernel": "immediate",
+    }
     try:
         papermill.execute_notebook(
             job.source,
-            job.output,
+            None,
             parameters=job.parameters,
             engine_name=_ENGINE,
-            progress_bar=job.progress,
-            execution_timeout=job.timeout,
-            start_timeout=120,
+            progress_bar=False,
             autosave_cell_every=0,
-            # For nbclient, and for this kernel alone: papermill's own `cwd` moves the whole process, with all threads.
-            resources={"metadata": {"path": str(job.folder or job.source.parent)}},
-            # No warning that it listens on this machine without encryption.
-            extra_arguments=["--log-level=ERROR"],
-            # All outputs are in; waiting for TensorFlow to tidy up takes seconds a notebook.
-            shutdown_kernel="immediate",
+            execution=execution,
+            environment=kernels.environment(job.threads),
+            client=client,
         )
     except PapermillExecutionError as error:
         return FAILED, _failure(error.ename, error.evalue, error.traceback)
-    # A notebook that ran out of time or lost its kernel is saved as "completed": the exception tells the truth.
     except CellTimeoutError:
         return TIMED_OUT, _failure("TimeoutError", f"the cell ran for more than {job.timeout:g} seconds")
     # A kernel that dies while it starts is a plain RuntimeError, one that dies later a DeadKernelError.
     except (RuntimeError, NoSuchKernel) as error:
+        if execution.killed_because == kernels.OUT_OF_MEMORY:
+            peak, limit = execution.peak_memory / 1e9, job.memory / 1e9
+            message = f"its kernel took {peak:.2f} GB, more than its limit of {limit:.2f} GB, and was ended"
+            return OUT_OF_MEMORY, _failure("MemoryError", message)
+        if execution.killed_because == kernels.STOPPED:
+            return INTERRUPTED, _failure("KeyboardInterrupt", "the run was stopped while this cell ran")
         return DIED, _failure(type(error).__name__, str(error))
     return PASSED, None
 
 
-class _SaveOnceASecond(NBClientEngine):
-    """papermill's own engine; but writing a notebook with its figures before and after every cell takes its time."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, **kwargs):
-        save, saved = nb_man.save, time.monotonic()
-
-        def save_now_and_then(**arguments):
-            nonlocal saved
-            if time.monotonic() - saved > 1:
-                save(**arguments)
-                saved = time.monotonic()
-
-        nb_man.save = save_now_and_then
-        try:
-            super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
-        finally:
-            save()
-
-
-papermill_engines.register(_ENGINE, _SaveOnceASecond)
-
-
-def _matches(known, name):
-    return known.startswith(name) or known.rpartition("/")[2].startswith(name)
-
-
-@contextlib.contextmanager
-def _kernel_environment(workers):
-    """Give each kernel its share of the cores and keep it from the learner's record; it inherits our environment."""
-    share = str(max(1, (os.cpu_count() or 1) // workers))
-    settings = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), share)
-    settings["COURSE_PROGRESS"] = MEMORY
-    # As a kernel sets it; but matplotlib reads it once, when it is imported, and in a forked kernel that was before.
-    settings["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def first_line(source):
+    return source.partition("\n")[0][:80]
 
 
 def _failure(error, message, traceback=()):
@@ -249,9 +236,17 @@ def _failure(error, message, traceback=()):
     return {"error": error, "message": _CONTROL_CODES.sub("", str(message)), "traceback": text}
 
 
-def _where(code):
-    """The number (from 1) and text of the cell that failed, or that was running when the kernel stopped answering."""
+_NOWHERE = {"cell": 0, "section": "", "source": ""}
+
+
+def _reached(code):
+    """The number (from 1) of the cell that failed, or that was running when the kernel stopped answering."""
     states = [cell.metadata.get("papermill", {}) for cell in code]
     reached = [number for number, state in enumerate(states, start=1) if state.get("start_time")]
-    number = reached[-1] if reached else 1
-    return {"cell": number, "source": code[number - 1].source}
+    return reached[-1] if reached else 1
+
+
+def _where(notebook, cell):
+    """The section and the text of a code cell, with its number."""
+    source = code_cells(notebook)[cell - 1].source
+    return {"cell": cell, "section": sections(notebook)[cell - 1], "source": source}
