@@ -161,8 +161,8 @@ def sweep(notebooks, names, seeds, source, grid, fast, keep, output, jobs, sched
     from helpers.course.report import sentence
 
     values = dict(_grid(text) for text in grid)
-    if keep and (values or fast or len(seeds) < sweeps.SEEDS):
-        raise click.UsageError(f"--keep wants full runs at {sweeps.SEEDS} seeds or more, without --p and --fast")
+    if keep and (values or fast or len(seeds) < sweeps.SEEDS[source]):
+        raise click.UsageError(f"--keep wants full runs at {sweeps.SEEDS[source]} seeds or more, no --p, no --fast")
     output = output.resolve()
     try:
         found = find_notebooks(notebooks, names)

@@ -1,6 +1,7 @@
 """Where jobs run: threads of this process, or a Dask cluster; the same jobs, the same function."""
 
 import contextlib
+import logging
 import os
 import uuid
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
@@ -60,6 +61,8 @@ def _in_threads(workers, threads, tell):
 def _on_cluster(address, tell):
     from distributed import Client
 
+    # It logs, with tracebacks, what the report says in a sentence.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
