@@ -548,7 +548,7 @@ def test_run_passes_types_parameters_and_gives_one_notebook_all_cores(elsewhere,
     assert "OMP_NUM_THREADS" not in os.environ
     assert [message for message in caplog.messages if "arameter" in message or "parse" in message] == []
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "01_tiny.ipynb", "record.jsonl", "report.html", "report.json", "report.xml",
+        ".lock", "01_tiny.ipynb", "record.jsonl", "report.html", "report.json", "report.xml",
     }  # fmt: skip
     facts = json.loads((tmp_path / "run/report.json").read_text(encoding="utf-8"))
     assert facts["passed"] is True and facts["notebooks"][0]["cells_run"] == 3

@@ -218,9 +218,10 @@ def test_two_runs_at_once_do_not_share_a_folder(tmp_path):
 
 def test_a_lock_left_by_a_run_that_was_killed_is_no_hindrance(tmp_path):
     write_notebook(tmp_path / "01_fine.ipynb", "1")
-    with FileLock(tmp_path / "run.lock"):
+    (tmp_path / "run").mkdir()
+    with FileLock(tmp_path / "run/.lock"):
         pass
-    assert (tmp_path / "run.lock").exists()
+    assert (tmp_path / "run/.lock").exists()
     assert course(tmp_path, "run", "--output", tmp_path / "run")[0] == 0
 
 

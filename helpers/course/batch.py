@@ -62,8 +62,7 @@ def _count_cells(path):
 def _alone_in(folder):
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        # Beside the folder: all that is in it belongs to the reader.
-        with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0):
+        with FileLock(folder / ".lock", timeout=0):
             yield
     except Timeout:
         message = f"another run writes to {folder}: wait until it has ended, or name another folder with --output"

@@ -237,7 +237,12 @@ def _value(name, text):
 
 
 def _table(results):
-    table = Table("notebook", "status", *(Column(heading, justify="right") for heading in _COUNTS), "data")
+    table = Table(
+        Column("notebook", no_wrap=True, min_width=22),
+        "status",
+        *(Column(heading, justify="right") for heading in _COUNTS),
+        "data",
+    )
     for result in results:
         states = [claim["status"] for claim in result.claims]
         cells, seconds = f"{result.cells_run}/{result.cells}", f"{result.seconds:.1f}"

@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 import re
+import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -178,10 +180,15 @@ class _CourseEngine(Engine):
         nb_man.save = execution.save_now_and_then
         client = PapermillNotebookClient(nb_man, kernel_name=kernel_name, **client)
         client.on_cell_start = lambda cell, cell_index: execution.cell_starts(client, cell)
-        try:
-            client.execute(env=environment)
-        finally:
-            execution.over()
+        with tempfile.TemporaryDirectory(prefix="course-") as folder:
+            if sys.platform != "win32":
+                # Files, not ports: a port that was free when it was looked for may be taken when the kernel wants it.
+                manager = client.create_kernel_manager()
+                manager.transport, manager.ip = "ipc", f"{folder}/kernel"
+            try:
+                client.execute(env=environment)
+            finally:
+                execution.over()
 
 
 papermill_engines.register(_ENGINE, _CourseEngine)
