@@ -24,7 +24,7 @@ from jupyter_client.manager import start_new_kernel
 from helpers.course import NOTEBOOKS, kernels
 from helpers.course.notebooks import code_cells, find_notebooks
 
-REPETITIONS = 3
+REPETITIONS = 2
 FAST = os.environ | {"COURSE_FAST": "1", "COURSE_PROGRESS": "memory"}
 COURSE = [sys.executable, "-m", "helpers.course.cli", "run", "--fast"]
 NBCONVERT = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute"]

@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 from helpers.course import kernels
-from helpers.course.run import DIED, not_run, run_notebook
+from helpers.course.run import FAILED, not_run, run_notebook
 
 _TOPIC = "course-cells"
 
@@ -35,8 +35,13 @@ def run_all(jobs, workers=1, scheduler=None, tell=lambda name, cell, line: None,
     with executor as (submit, stop, is_alive):
         on_start(lambda: stop(run))
         futures = {submit(job): job for job in jobs}
-        for future in as_completed(futures):
-            yield _result(future, futures[future], is_alive)
+        try:
+            for future in as_completed(futures):
+                yield _result(future, futures[future], is_alive)
+        except (KeyboardInterrupt, GeneratorExit):
+            # Nobody waits for the rest.
+            stop(run)
+            raise
 
 
 def _result(future, job, is_alive):
@@ -47,7 +52,7 @@ def _result(future, job, is_alive):
         return not_run(job, reason)
     # Whatever went wrong around a notebook, the others go on, and the report says what it was.
     except Exception as error:
-        return not_run(job, f"{type(error).__name__}: {error}", status=DIED)
+        return not_run(job, f"{type(error).__name__}: {error}", status=FAILED)
 
 
 @contextlib.contextmanager
