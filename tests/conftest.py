@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -29,6 +30,8 @@ def pytest_terminal_summary(terminalreporter):
 def pytest_sessionfinish(session):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = [report.longrepr[2] for report in reporter.stats.get("skipped", [])] if reporter else []
-    # A machine without the real data and without a network is supported; CI lacks nothing else.
-    if os.environ.get("CI") and any("COURSE_DATA" not in reason for reason in skipped):
+    # A machine without the real data and without a network is supported, and some faults can be made on Linux only;
+    # CI lacks nothing else.
+    excuses = ["COURSE_DATA"] if sys.platform == "linux" else ["COURSE_DATA", "POSIX", "Linux"]
+    if os.environ.get("CI") and any(not any(excuse in reason for excuse in excuses) for reason in skipped):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
