@@ -185,11 +185,12 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path):
     write_notebook(notebooks / "01_small.ipynb", "1")
     write_notebook(notebooks / "02_large.ipynb", "print('x' * 400_000)", CLAIM.format(holds=True))
     output.mkdir()
-    run = f"{sys.executable} -m helpers.course.cli --notebooks {notebooks} run --output {output}/run"
-    script = f"mount -t tmpfs -o size=300k tmpfs {output} && {{ {run}; echo status $?; {sys.executable} -c '{READ_ALL}' {output}/run; }}"
+    run = f"{sys.executable} -m helpers.course.cli --notebooks {notebooks} run --output {output}/run; echo status $?"
+    look = f"{sys.executable} -c '{READ_ALL}' {output}/run"
+    script = f"mount -t tmpfs -o size=300k tmpfs {output} && {{ {run}; {look}; }}"
     finished = subprocess.run([*usable[0], "sh", "-c", script], capture_output=True, text=True, timeout=120)
     said = finished.stdout
-    assert "status 1" in said and "Traceback" not in said + finished.stderr
+    assert finished.returncode == 0 and "status 1" in said and "Traceback" not in said + finished.stderr
     assert "02_large: failed: OSError: the notebook cannot be saved: [Errno 28] No space left on device" in said
     # What is there can be read: perhaps the second notebook as it was before the cell that was too much.
     files = said.partition("status 1")[2].split()
