@@ -24,11 +24,13 @@ class _Display:
 
     def __init__(self, cells, console):
         self._console, self._cells, self._lock = console, cells, threading.Lock()
-        self._done = dict.fromkeys(cells, 0)
-        self._finished = 0
+        self._done, self._over = dict.fromkeys(cells, 0), set()
 
     def cell_starts(self, name, cell, line):
         with self._lock:
+            # From a cluster, news of the last cells may come after the result.
+            if name in self._over:
+                return
             first = self._done[name] == 0 and cell == 1
             # A job that is run a second time, its worker lost, begins again.
             self._done[name] = cell - 1
@@ -36,7 +38,7 @@ class _Display:
 
     def finished(self, result):
         with self._lock:
-            self._finished += 1
+            self._over.add(result.name)
             self._done[result.name] = self._cells[result.name]
             again = f", from the run of {result.reused}" if result.reused else ""
             counts = f"{result.cells_run} of {result.cells} cells, {result.seconds:.1f} s{again}"
@@ -58,7 +60,7 @@ class _Lines(_Display):
             self._print(f"{name}: started, {self._cells[name]} cells")
 
     def _show_result(self, result, said):
-        self._print(f"{said} ({self._finished} of {len(self._cells)} notebooks done)")
+        self._print(f"{said} ({len(self._over)} of {len(self._cells)} notebooks done)")
 
     def _print(self, text):
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
