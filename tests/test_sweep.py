@@ -208,8 +208,8 @@ def test_a_row_without_its_claim_is_a_problem(fresh):
 
 
 def test_a_sweep_replaces_the_rows_of_its_notebooks_and_source_alone(fresh, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "SEEDS", dict.fromkeys(sweep.SEEDS, 2))
     sweep.update_table(fresh, counts(held=19))
+    monkeypatch.setattr(sweep, "SEEDS", dict.fromkeys(sweep.SEEDS, 2))
     options = ["--seeds", "4,5", "--source", "simulated", "--keep", "--output", tmp_path / "s"]
     status, said = course(fresh, "sweep", "01", *options)
     assert status == 0 and "kept: " in said
@@ -220,8 +220,8 @@ def test_a_sweep_replaces_the_rows_of_its_notebooks_and_source_alone(fresh, tmp_
 
 
 def test_nothing_is_kept_of_a_sweep_with_a_failed_run(fresh, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "SEEDS", dict.fromkeys(sweep.SEEDS, 2))
     sweep.update_table(fresh, counts())
+    monkeypatch.setattr(sweep, "SEEDS", dict.fromkeys(sweep.SEEDS, 2))
     before = (fresh / sweep.TABLE).read_bytes()
     status, said = course(
         fresh, "sweep", "--seeds", "0,1", "--source", "simulated", "--keep", "--output", tmp_path / "s"
