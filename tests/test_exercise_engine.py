@@ -189,7 +189,7 @@ def changing(x):
 
 
 def talkative(x):
-    for _ in range(10**5):
+    for _ in range(10**4):
         print("I am here")
     return 2 * x
 
