@@ -1,9 +1,10 @@
 # make course: set up and run the course headlessly.  make test: set up and pass all tests.
 # make lab: open the course in JupyterLab.  make bench: time answers, training and runs.
+# make range: run the course on the lowest and the newest supported libraries, on all supported Pythons.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: course test lab bench lock
+.PHONY: course test lab bench range lock
 
 ifeq ($(OS),Windows_NT)
   BIN := .venv/Scripts
@@ -43,6 +44,9 @@ bench: .venv/ready
 	$(BIN)/python tests/bench_exercises.py
 	$(BIN)/python tests/bench_training.py
 	$(BIN)/python tests/bench_course.py
+
+range: .venv/ready
+	$(BIN)/python tests/library_range.py
 
 # Needs uv. Writes no address of an index, so that the lock serves behind any mirror.
 lock:

@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from library_range import COMBINATIONS, lowest_releases
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -101,6 +102,18 @@ def test_lock_has_hashes_and_no_address():
 def test_lock_serves_all_supported_pythons():
     supported = SpecifierSet(PROJECT["requires-python"])
     assert [f"3.{minor}" for minor in range(8, 20) if f"3.{minor}" in supported] == PYTHONS
+
+
+def test_make_range_tries_every_supported_python():
+    assert {name.partition("-")[2] for name in COMBINATIONS} == set(PYTHONS)
+
+
+def test_lowest_releases_are_the_lowest_in_their_ranges():
+    for dependency, constraint in zip(DEPENDENCIES, map(Requirement, lowest_releases(PROJECT)), strict=True):
+        assert (constraint.name, constraint.marker) == (dependency.name, dependency.marker)
+        (pin,) = constraint.specifier
+        assert pin.operator == "==" and pin.version in dependency.specifier
+        assert not dependency.specifier.contains(f"{pin.version}.dev0", prereleases=True), "something lower is allowed"
 
 
 # --- commands ---
