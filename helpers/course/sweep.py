@@ -5,6 +5,7 @@ import csv
 import datetime
 import io
 import itertools
+import math
 import statistics
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
@@ -131,16 +132,16 @@ def count(planned, results, source):
     by_name = {result.name: result for result in results}
     groups = defaultdict(list)
     for point in planned:
-        groups[point.notebook, point.parameters].append((point, by_name[point.job.name]))
+        groups[point.notebook, str(point.parameters)].append((point, by_name[point.job.name]))
     counts = []
-    for (notebook, parameters), runs in groups.items():
+    for (notebook, _), runs in groups.items():
         known = stored_claims(runs[0][0].job.source)
         made = [_numbered(result.claims) for _, result in runs]
         # Claims that only some seeds make are counted too: they show how little they are worth.
         new = {sentence: claim["zh"] for claims in made for sentence, claim in claims.items() if sentence not in known}
         known |= {sentence: (zh, "") for sentence, zh in new.items()}
         for sentence, (zh, condition) in known.items():
-            counted = Count(notebook, sentence, zh, condition, source, dict(parameters))
+            counted = Count(notebook, sentence, zh, condition, source, dict(runs[0][0].parameters))
             for (point, _), claims in zip(runs, made, strict=True):
                 _add(counted, point.seed, claims.get(sentence))
             counts.append(counted)
@@ -170,7 +171,7 @@ def write(counts, results, folder):
     facts = {
         "date": datetime.date.today().isoformat(),
         "libraries": library_versions(),
-        "claims": [asdict(each) for each in counts],
+        "claims": [asdict(each) | {"values": _as_json(each.values)} for each in counts],
         "unfinished": [report.sentence(result) for result in unfinished],
     }
     report.keep(folder / "sweep.json", report.as_json(facts))
@@ -178,9 +179,16 @@ def write(counts, results, folder):
     return report.keep(folder / "sweep.html", page.encode())
 
 
+def _as_json(values):
+    """JSON has no infinity and no NaN, and a diverged training has both."""
+    return {
+        name: [number if math.isfinite(number) else str(number) for number in found] for name, found in values.items()
+    }
+
+
 def _places(values):
     """Where the values stand between the least and the largest, from 0 to 1, and where zero stands if it is between."""
-    finite = [value for value in values if abs(value) != float("inf") and value == value]
+    finite = [value for value in values if math.isfinite(value)]
     low, high = min(finite, default=0), max(finite, default=0)
     width = (high - low) or 1
     zero = -low / width if low < 0 < high else None
