@@ -82,7 +82,7 @@ def test_a_run_that_breaks_off_is_told(swept):
 
 
 def test_the_page_shows_counts_and_spread_in_both_languages(swept):
-    for text in ("It is not three.", "不是三。", "3/4", "0 … 1.5 … 3", "not checked", "未检验"):
+    for text in ("It is not three.", "不是三。", "3/4", "0 … 1.5 … 3", "not checked", "未检验", "模拟数据"):
         assert text in swept.page
     assert swept.page.count("<circle") == 8
 

@@ -179,7 +179,7 @@ def sweep(notebooks, names, seeds, source, grid, fast, keep, output, jobs, sched
     for result in unfinished:
         click.echo(sentence(result))
     try:
-        click.echo(f"table and figures: {_near(sweeps.write(counts, results, output))}")
+        click.echo(f"table and figures: {_near(sweeps.write(counts, results, source, output))}")
         if keep and not unfinished:
             click.echo(f"kept: {_near(sweeps.update_table(notebooks, counts))}")
     except (OSError, ValueError) as error:

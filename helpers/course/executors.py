@@ -66,8 +66,9 @@ def _in_threads(workers, threads, tell):
 def _on_cluster(address, tell):
     from distributed import Client
 
-    # It logs, with tracebacks, what the report says in a sentence.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # They log, with tracebacks, what the report says in a sentence; each has a level of its own.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=10)
     except (OSError, ValueError) as error:

@@ -165,12 +165,13 @@ def spread(values):
     return " … ".join(f"{number:.3g}" for number in (min(values), statistics.median(values), max(values)))
 
 
-def write(counts, results, folder):
-    """Write sweep.html and sweep.json into `folder`; return the page's path."""
+def write(counts, results, source, folder):
+    """Write sweep.html and sweep.json into `folder`; return the page's path. `source` is that of the data."""
     unfinished = [result for result in results if result.status not in SETTLED]
     facts = {
         "date": datetime.date.today().isoformat(),
         "libraries": library_versions(),
+        "source": source,
         "claims": [asdict(each) | {"values": _as_json(each.values)} for each in counts],
         "unfinished": [report.sentence(result) for result in unfinished],
     }
